@@ -1,0 +1,12 @@
+# Run by embed_kernels() at build time. A line becomes one C string literal: compilers take those at any number.
+set(text "#include \"runtime/kernel_sources.h\"\n\nconst struct kernel_source kernel_sources[] = {\n")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} source)
+  string(REPLACE "\\" "\\\\" source "${source}")
+  string(REPLACE "\"" "\\\"" source "${source}")
+  string(REPLACE "\n" "\\n\"\n    \"" source "${source}")
+  string(APPEND text "    {\"${name}\",\n    \"#line 1 \\\"cl/${name}\\\"\\n\"\n    \"${source}\"},\n")
+endforeach()
+string(APPEND text "    {0, 0}};\n")
+file(WRITE ${UNIT} "${text}")

@@ -1,0 +1,15 @@
+# Where outside packages come from: the distribution, found by pkg-config or CMake. Nothing is copied here.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenCL REQUIRED)                              # Debian: ocl-icd-opencl-dev
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)        # libjansson-dev
+pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg) # libturbojpeg0-dev
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)   # libutf8proc-dev
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)         # libsqlite3-dev
+find_path(STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb REQUIRED)  # libstb-dev
+
+find_path(CLBLAST_INCLUDE_DIR clblast_c.h REQUIRED)                # libclblast-dev
+find_library(CLBLAST_LIBRARY clblast REQUIRED)
+add_library(clblast INTERFACE)
+target_include_directories(clblast INTERFACE ${CLBLAST_INCLUDE_DIR})
+target_link_libraries(clblast INTERFACE ${CLBLAST_LIBRARY})
