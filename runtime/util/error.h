@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(string_index, first) __attribute__((format(printf, string_index, first)))
 
 enum exit_code {
     EXIT_OK = 0,
@@ -48,7 +48,7 @@ _Noreturn void error_die(const char *file, int line, const char *format, ...) PR
 /* Host memory: zeroed, never NULL. A program that runs out says so and exits with EXIT_NO_MEMORY.
  * Sizes that come from a file must be bounded before they get here. */
 void *mem_new(size_t count, size_t size);
-void *mem_grow(void *old, size_t count, size_t size); /* like realloc; new bytes are not zeroed */
+void *mem_grow(void *old, size_t count, size_t size);        /* like realloc; new bytes are not zeroed */
 char *mem_format(const char *format, ...) PRINTF_LIKE(1, 2); /* caller frees */
 
 #endif

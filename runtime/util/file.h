@@ -28,9 +28,9 @@ int file_map(struct file_map *map, const char *path, struct error *err) MUST_CHE
 void file_unmap(struct file_map *map);
 
 struct file_writer {
-    FILE *stream;     /* may be printed to directly */
-    char *path;       /* the final name */
-    char *temporary;  /* path + ".tmp.PID", beside it */
+    FILE *stream;    /* may be printed to directly */
+    char *path;      /* the final name */
+    char *temporary; /* path + ".tmp.PID", beside it */
     bool failed;
     int saved_errno;
 };

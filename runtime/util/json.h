@@ -20,7 +20,8 @@ int json_read(json_t **root, const char *path, struct error *err) MUST_CHECK;
 /* Writes a file atomically, indented by two, keys in insertion order. */
 int json_write(const json_t *root, const char *path, struct error *err) MUST_CHECK;
 
-/* The member, or the default when it is absent, null or of another type. Text belongs to the object. */
+/* The member, or the default when it is absent, null or of another type. Text belongs to the object.
+ * A whole real such as 12.0 counts as an integer, an int only if it fits. */
 int json_int_or(const json_t *object, const char *key, int otherwise);
 double json_real_or(const json_t *object, const char *key, double otherwise); /* integers count as reals */
 bool json_bool_or(const json_t *object, const char *key, bool otherwise);

@@ -13,7 +13,8 @@
  *
  * Every option `--batch-size N` (also `--batch-size=N`) has the environment twin OCLIP_BATCH_SIZE; the command line
  * wins. `--help` prints the table with today's defaults on stdout and exits with 0. Options may stand after words;
- * `--` ends them. OPTION_LIST collects repeated or blank-separated values until the next option.
+ * `--` ends them. OPTION_LIST collects repeated or blank-separated values until the next option; the pieces of its twin
+ * are a copy that lives as long as the program. A value that begins with two dashes is written --name=--value.
  */
 #ifndef OCLIP_OPTIONS_H
 #define OCLIP_OPTIONS_H

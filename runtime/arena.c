@@ -1,0 +1,146 @@
+#include "runtime/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct arena *arena_new(void)
+{
+    return mem_new(1, sizeof(struct arena));
+}
+
+void arena_free(struct arena *arena)
+{
+    if (!arena)
+        return;
+    for (int i = 0; i < arena->count; i++) {
+        tensor_free(arena->params[i].tensor);
+        free(arena->params[i].name);
+    }
+    buffer_drop(arena->values);
+    buffer_drop(arena->grads);
+    buffer_drop(arena->moment1);
+    buffer_drop(arena->moment2);
+    buffer_drop(arena->frozen);
+    buffer_drop(arena->block_rates);
+    free(arena->params);
+    free(arena);
+}
+
+struct tensor *arena_add(struct arena *arena, int group, bool decay, int ndim, const int *dim, const char *format, ...)
+{
+    char name[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    CHECK(!arena_find(arena, name), "two parameters named %s", name);
+    CHECK(group >= 0 && group < 8, "parameter %s is in group %d", name, group);
+
+    if (arena->count == arena->capacity) {
+        arena->capacity = arena->capacity ? 2 * arena->capacity : 256;
+        arena->params = mem_grow(arena->params, (size_t)arena->capacity, sizeof *arena->params);
+    }
+    struct tensor *tensor = mem_new(1, sizeof *tensor);
+    *tensor = (struct tensor){.dtype = DTYPE_F32, .ndim = ndim};
+    memcpy(tensor->dim, dim, (size_t)ndim * sizeof *dim);
+    arena->params[arena->count++] =
+        (struct param){.name = mem_format("%s", name), .tensor = tensor, .group = group, .decay = decay};
+    return tensor;
+}
+
+static size_t padded(const struct param *param)
+{
+    return (tensor_count(param->tensor) + ARENA_BLOCK - 1) / ARENA_BLOCK * ARENA_BLOCK;
+}
+
+static struct buffer *zeroed(struct device *dev, size_t numbers)
+{
+    struct buffer *buffer = buffer_new(dev, numbers * sizeof(float));
+    buffer_zero(buffer, 0, numbers * sizeof(float));
+    return buffer;
+}
+
+static void upload_block_rates(struct arena *arena)
+{
+    size_t blocks = arena->trained_numbers / ARENA_BLOCK;
+    int *rates = mem_new(blocks, sizeof *rates); // [blocks]
+    for (int i = 0; i < arena->count; i++) {
+        const struct param *param = &arena->params[i];
+        for (size_t block = 0; param->trained && block < padded(param) / ARENA_BLOCK; block++)
+            rates[param->offset / ARENA_BLOCK + block] = param->group * 2 + param->decay;
+    }
+    arena->block_rates = buffer_new(arena->dev, blocks * sizeof *rates);
+    buffer_upload(arena->block_rates, 0, rates, blocks * sizeof *rates);
+    free(rates);
+}
+
+static void bind(struct arena *arena, struct param *param)
+{
+    struct tensor *tensor = param->tensor;
+    size_t offset = param->offset * sizeof(float), bytes = tensor_bytes(tensor);
+    tensor->dev = arena->dev;
+    tensor->buffer = buffer_view(param->trained ? arena->values : arena->frozen, offset, bytes);
+    tensor->needs_grad = param->trained;
+    tensor->constant = !param->trained;
+    if (param->trained) {
+        struct tensor *grad = mem_new(1, sizeof *grad);
+        *grad = *tensor;
+        grad->needs_grad = false;
+        grad->buffer = buffer_view(arena->grads, offset, bytes);
+        tensor->grad = grad;
+    }
+}
+
+int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_groups, struct error *err)
+{
+    arena->dev = dev;
+    for (int i = 0; i < arena->count; i++) {
+        struct param *param = &arena->params[i];
+        param->trained = trained_groups >> param->group & 1;
+        size_t *total = param->trained ? &arena->trained_numbers : &arena->frozen_numbers;
+        param->offset = *total;
+        *total += padded(param);
+    }
+    if (arena->trained_numbers) {
+        arena->values = zeroed(dev, arena->trained_numbers);
+        arena->grads = zeroed(dev, arena->trained_numbers);
+        arena->moment1 = zeroed(dev, arena->trained_numbers);
+        arena->moment2 = zeroed(dev, arena->trained_numbers);
+        upload_block_rates(arena);
+    }
+    if (arena->frozen_numbers)
+        arena->frozen = zeroed(dev, arena->frozen_numbers);
+    for (int i = 0; i < arena->count && !device_failed(dev); i++)
+        bind(arena, &arena->params[i]);
+    return device_failed(dev) ? device_finish(dev, err) : 0;
+}
+
+struct param *arena_find(const struct arena *arena, const char *name)
+{
+    for (int i = 0; i < arena->count; i++)
+        if (strcmp(arena->params[i].name, name) == 0)
+            return &arena->params[i];
+    return NULL;
+}
+
+void arena_upload(struct arena *arena, const struct param *param, const float *numbers)
+{
+    buffer_drop(param->tensor->packed);
+    param->tensor->packed = NULL;
+    buffer_upload(param->trained ? arena->values : arena->frozen, param->offset * sizeof(float), numbers,
+                  tensor_bytes(param->tensor));
+}
+
+void arena_download(float *numbers, const struct arena *arena, const struct param *param)
+{
+    buffer_download(numbers, param->trained ? arena->values : arena->frozen, param->offset * sizeof(float),
+                    tensor_bytes(param->tensor));
+}
+
+void arena_zero_gradients(struct arena *arena)
+{
+    if (arena->grads)
+        buffer_zero(arena->grads, 0, arena->trained_numbers * sizeof(float));
+}

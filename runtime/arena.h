@@ -1,0 +1,52 @@
+/* Parameters, in flat memory: one launch updates them all, one write saves them all.
+ *
+ *     struct arena *arena = arena_new();
+ *     struct tensor *w = arena_add(arena, GROUP_HEAD, true, 2, (int[]){512, 384}, "%s.weight", "image_head.fc1");
+ *     if (arena_allocate(arena, dev, 1u << GROUP_HEAD, &err) != 0) ...   // groups that are trained
+ *     arena_upload(arena, arena_find(arena, "image_head.fc1.weight"), numbers);
+ *
+ * Trained parameters come first, in the order they were added, each padded to ARENA_BLOCK numbers, with gradients and
+ * the two moments of AdamW in equal layout beside them. Frozen ones have values only.
+ */
+#ifndef OCLIP_ARENA_H
+#define OCLIP_ARENA_H
+
+#include "runtime/tensor.h"
+
+enum { ARENA_BLOCK = 256 }; /* numbers; a block belongs to one parameter, so that it has one learning rate */
+
+struct param {
+    char *name;
+    struct tensor *tensor; /* handed out by arena_add; its buffer comes with arena_allocate */
+    int group;             /* 0 to 7: shares a learning rate */
+    bool decay;            /* weight decay applies */
+    bool trained;
+    size_t offset; /* in numbers, in `values` (trained) or `frozen` */
+};
+
+struct arena {
+    struct device *dev;
+    struct param *params; // [count]
+    int count, capacity;
+    size_t trained_numbers, frozen_numbers;            /* padded */
+    struct buffer *values, *grads, *moment1, *moment2; // [trained_numbers] float; NULL when nothing is trained
+    struct buffer *frozen;                             // [frozen_numbers] float
+    struct buffer *block_rates;                        // [trained_numbers / ARENA_BLOCK] int: group * 2 + decay
+};
+
+struct arena *arena_new(void);
+void arena_free(struct arena *arena);
+
+/* A float parameter. The name must be new. */
+struct tensor *arena_add(struct arena *arena, int group, bool decay, int ndim, const int *dim, const char *format, ...)
+    PRINTF_LIKE(6, 7);
+
+/* Gives every parameter its memory; `trained_groups` is a bit mask. Moments and gradients start at zero. */
+int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_groups, struct error *err) MUST_CHECK;
+
+struct param *arena_find(const struct arena *arena, const char *name); /* NULL when there is none */
+void arena_upload(struct arena *arena, const struct param *param, const float *numbers);
+void arena_download(float *numbers, const struct arena *arena, const struct param *param);
+void arena_zero_gradients(struct arena *arena);
+
+#endif

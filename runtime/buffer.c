@@ -1,0 +1,244 @@
+#include "runtime/buffer.h"
+
+#include "runtime/opencl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Free buffers, one list a size class. */
+struct pool {
+    struct buffer *free[512];
+    size_t in_use, peak;
+    size_t guard; /* bytes behind each buffer; 0 unless buffer_guard() was called */
+    long guard_faults;
+};
+
+enum { GUARD_BYTES = 256 };
+static const cl_uint guard_pattern = 0xffffffff; /* as a float: NaN */
+
+struct pool *pool_new(void)
+{
+    return mem_new(1, sizeof(struct pool));
+}
+
+/* Four classes an octave waste at most a fifth of a buffer, and let batches of nearly equal shape share memory. */
+static int size_class(size_t bytes, size_t *rounded)
+{
+    int octave = 10;
+    while (((size_t)1 << octave) < bytes)
+        octave++;
+    size_t top = (size_t)1 << octave, step = top / 8;
+    int quarter = 0; /* top - quarter * step, while that is still enough */
+    while (quarter < 3 && octave > 10 && top - (size_t)(quarter + 1) * step >= bytes)
+        quarter++;
+    *rounded = top - (size_t)quarter * step;
+    return octave * 4 + quarter;
+}
+
+static void release_memory(struct buffer *buffer)
+{
+    if (buffer->memory)
+        clReleaseMemObject(buffer->memory);
+    free(buffer);
+}
+
+static void pool_empty(struct pool *pool)
+{
+    for (size_t i = 0; i < sizeof pool->free / sizeof *pool->free; i++) {
+        while (pool->free[i]) {
+            struct buffer *buffer = pool->free[i];
+            pool->free[i] = buffer->next;
+            release_memory(buffer);
+        }
+    }
+}
+
+void pool_free(struct pool *pool)
+{
+    pool_empty(pool);
+    free(pool);
+}
+
+static cl_mem create(struct device *dev, size_t bytes)
+{
+    cl_int code;
+    cl_mem memory = clCreateBuffer(dev->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    if (code != CL_SUCCESS) { /* what the pool keeps may be what is missing */
+        clFinish(dev->queue);
+        pool_empty(dev->pool);
+        memory = clCreateBuffer(dev->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    }
+    dev->counters.buffers_created++;
+    if (opencl_failed(dev, code, "cannot allocate %.1f MB (%.1f MB are in use); a smaller --batch-size needs less",
+                      (double)bytes / 1e6, (double)dev->pool->in_use / 1e6))
+        return NULL;
+    return memory;
+}
+
+struct buffer *buffer_new(struct device *dev, size_t bytes)
+{
+    size_t rounded;
+    int slot = size_class(bytes + dev->pool->guard, &rounded);
+    struct buffer *buffer = dev->pool->free[slot];
+    if (buffer) {
+        dev->pool->free[slot] = buffer->next;
+    } else {
+        buffer = mem_new(1, sizeof *buffer);
+        buffer->dev = dev;
+        buffer->memory = device_failed(dev) ? NULL : create(dev, rounded);
+    }
+    buffer->bytes = bytes;
+    buffer->references = 1;
+    dev->pool->in_use += rounded;
+    if (dev->pool->in_use > dev->pool->peak)
+        dev->pool->peak = dev->pool->in_use;
+    if (dev->pool->guard && buffer->memory)
+        clEnqueueFillBuffer(dev->queue, buffer->memory, &guard_pattern, sizeof guard_pattern, 0, rounded, 0, NULL,
+                            NULL);
+    return buffer;
+}
+
+void buffer_guard(struct device *dev)
+{
+    dev->pool->guard = GUARD_BYTES;
+}
+
+long buffer_guard_faults(const struct device *dev)
+{
+    return dev->pool->guard_faults;
+}
+
+static void check_guard(struct buffer *buffer)
+{
+    unsigned char guard[GUARD_BYTES];
+    if (clEnqueueReadBuffer(buffer->dev->queue, buffer->memory, CL_TRUE, buffer->bytes, sizeof guard, guard, 0, NULL,
+                            NULL) != CL_SUCCESS)
+        return;
+    for (int i = 0; i < GUARD_BYTES; i++) {
+        if (guard[i] != 0xff) {
+            buffer->dev->pool->guard_faults++;
+            return;
+        }
+    }
+}
+
+struct buffer *buffer_view(struct buffer *parent, size_t offset, size_t bytes)
+{
+    CHECK(offset % BUFFER_ALIGNMENT == 0 && offset + bytes <= parent->bytes && bytes > 0,
+          "a view of %zu bytes at %zu does not fit a buffer of %zu", bytes, offset, parent->bytes);
+    struct buffer *view = mem_new(1, sizeof *view);
+    *view = (struct buffer){.dev = parent->dev, .bytes = bytes, .references = 1, .parent = buffer_share(parent)};
+    if (parent->memory) {
+        cl_int code;
+        cl_buffer_region region = {.origin = offset, .size = bytes};
+        view->memory =
+            clCreateSubBuffer(parent->memory, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
+        if (opencl_failed(parent->dev, code, "cannot make a view at byte %zu", offset))
+            view->memory = NULL;
+    }
+    return view;
+}
+
+struct buffer *buffer_share(struct buffer *buffer)
+{
+    buffer->references++;
+    return buffer;
+}
+
+void buffer_drop(struct buffer *buffer)
+{
+    if (!buffer || --buffer->references > 0)
+        return;
+    if (buffer->parent) {
+        buffer_drop(buffer->parent);
+        release_memory(buffer);
+        return;
+    }
+    struct pool *pool = buffer->dev->pool;
+    if (pool->guard && buffer->memory)
+        check_guard(buffer);
+    size_t rounded;
+    int slot = size_class(buffer->bytes + pool->guard, &rounded);
+    pool->in_use -= rounded;
+    if (!buffer->memory) {
+        release_memory(buffer);
+        return;
+    }
+    buffer->next = pool->free[slot];
+    pool->free[slot] = buffer;
+}
+
+static void CL_CALLBACK free_staging(cl_event event, cl_int status, void *staging)
+{
+    (void)status;
+    clReleaseEvent(event);
+    free(staging);
+}
+
+static bool unusable(const struct buffer *buffer, size_t offset, size_t count)
+{
+    CHECK(offset + count <= buffer->bytes, "bytes %zu to %zu lie outside a buffer of %zu", offset, offset + count,
+          buffer->bytes);
+    return !buffer->memory || device_failed(buffer->dev) || count == 0;
+}
+
+void buffer_upload(struct buffer *buffer, size_t offset, const void *bytes, size_t count)
+{
+    if (unusable(buffer, offset, count))
+        return;
+    /* A write that waits would wait for everything queued before it; a copy that frees itself does not. */
+    void *staging = mem_new(count, 1);
+    memcpy(staging, bytes, count);
+    cl_event event;
+    cl_int code =
+        clEnqueueWriteBuffer(buffer->dev->queue, buffer->memory, CL_FALSE, offset, count, staging, 0, NULL, &event);
+    if (opencl_failed(buffer->dev, code, "uploading %zu bytes", count)) {
+        free(staging);
+        return;
+    }
+    if (clSetEventCallback(event, CL_COMPLETE, free_staging, staging) != CL_SUCCESS) {
+        clWaitForEvents(1, &event);
+        free_staging(event, CL_COMPLETE, staging);
+    }
+}
+
+void buffer_download(void *bytes, struct buffer *buffer, size_t offset, size_t count)
+{
+    if (unusable(buffer, offset, count)) {
+        memset(bytes, 0, count);
+        return;
+    }
+    buffer->dev->counters.waits++;
+    cl_int code = clEnqueueReadBuffer(buffer->dev->queue, buffer->memory, CL_TRUE, offset, count, bytes, 0, NULL, NULL);
+    if (opencl_failed(buffer->dev, code, "downloading %zu bytes", count))
+        memset(bytes, 0, count);
+}
+
+void buffer_copy(struct buffer *to, size_t to_offset, struct buffer *from, size_t from_offset, size_t count)
+{
+    if (unusable(to, to_offset, count) || unusable(from, from_offset, count))
+        return;
+    cl_int code =
+        clEnqueueCopyBuffer(to->dev->queue, from->memory, to->memory, from_offset, to_offset, count, 0, NULL, NULL);
+    opencl_failed(to->dev, code, "copying %zu bytes", count);
+}
+
+void buffer_zero(struct buffer *buffer, size_t offset, size_t count)
+{
+    if (unusable(buffer, offset, count))
+        return;
+    cl_uint zero = 0;
+    cl_int code = clEnqueueFillBuffer(buffer->dev->queue, buffer->memory, &zero, sizeof zero, offset,
+                                      count / sizeof zero * sizeof zero, 0, NULL, NULL);
+    opencl_failed(buffer->dev, code, "clearing %zu bytes", count);
+}
+
+size_t buffer_bytes_in_use(const struct device *dev)
+{
+    return dev->pool->in_use;
+}
+
+size_t buffer_bytes_peak(const struct device *dev)
+{
+    return dev->pool->peak;
+}

@@ -1,0 +1,50 @@
+/* Device memory from a caching pool: what is released is handed out again, so a steady state creates no buffer.
+ *
+ *     struct buffer *b = buffer_new(dev, bytes);          // contents undefined
+ *     buffer_upload(b, 0, numbers, bytes);                // copies at once, does not wait for the device
+ *     buffer_download(numbers, b, 0, bytes);              // waits
+ *     buffer_drop(b);
+ *
+ * Work is queued in order, so a buffer may be dropped while kernels that use it are still queued. When the device is
+ * out of memory the failure sticks to it (device.h) and the buffer has no memory.
+ */
+#ifndef OCLIP_BUFFER_H
+#define OCLIP_BUFFER_H
+
+#include "runtime/device.h"
+
+#include <stddef.h>
+
+enum { BUFFER_ALIGNMENT = 1024 }; /* of views: no device asks for more than 4,096 bits */
+
+struct buffer {
+    struct device *dev;
+    void *memory; /* cl_mem; NULL after a failed allocation */
+    size_t bytes;
+    int references;
+    struct buffer *parent; /* of a view */
+    struct buffer *next;   /* in the pool's free list */
+};
+
+struct buffer *buffer_new(struct device *dev, size_t bytes);
+struct buffer *buffer_view(struct buffer *parent, size_t offset,
+                           size_t bytes);           /* offset: multiple of BUFFER_ALIGNMENT */
+struct buffer *buffer_share(struct buffer *buffer); /* one more reference */
+void buffer_drop(struct buffer *buffer);            /* NULL is fine */
+
+void buffer_upload(struct buffer *buffer, size_t offset, const void *bytes, size_t count);
+void buffer_download(void *bytes, struct buffer *buffer, size_t offset, size_t count);
+void buffer_copy(struct buffer *to, size_t to_offset, struct buffer *from, size_t from_offset, size_t count);
+void buffer_zero(struct buffer *buffer, size_t offset, size_t count);
+
+/* For tests: from now on (before the first buffer) every buffer is filled with NaN when it is handed out, and carries
+ * a guard behind its last byte that is looked at when it is dropped. Returns through buffer_guard_faults() how many
+ * guards were overwritten. */
+void buffer_guard(struct device *dev);
+long buffer_guard_faults(const struct device *dev);
+
+/* Bytes in use and the most that ever were, on this device. */
+size_t buffer_bytes_in_use(const struct device *dev);
+size_t buffer_bytes_peak(const struct device *dev);
+
+#endif

@@ -1,0 +1,326 @@
+#define _GNU_SOURCE
+#include "runtime/device.h"
+
+#include "runtime/opencl.h"
+#include "runtime/util/file.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    cl_int code;
+    const char *name;
+    enum exit_code exit;
+} opencl_codes[] = {
+    {CL_DEVICE_NOT_FOUND, "CL_DEVICE_NOT_FOUND", EXIT_NO_DEVICE},
+    {CL_DEVICE_NOT_AVAILABLE, "CL_DEVICE_NOT_AVAILABLE", EXIT_DEVICE_LOST},
+    {CL_COMPILER_NOT_AVAILABLE, "CL_COMPILER_NOT_AVAILABLE", EXIT_FAILED},
+    {CL_MEM_OBJECT_ALLOCATION_FAILURE, "CL_MEM_OBJECT_ALLOCATION_FAILURE", EXIT_NO_MEMORY},
+    {CL_OUT_OF_RESOURCES, "CL_OUT_OF_RESOURCES", EXIT_NO_MEMORY},
+    {CL_OUT_OF_HOST_MEMORY, "CL_OUT_OF_HOST_MEMORY", EXIT_NO_MEMORY},
+    {CL_BUILD_PROGRAM_FAILURE, "CL_BUILD_PROGRAM_FAILURE", EXIT_FAILED},
+    {CL_INVALID_VALUE, "CL_INVALID_VALUE", EXIT_FAILED},
+    {CL_INVALID_COMMAND_QUEUE, "CL_INVALID_COMMAND_QUEUE", EXIT_DEVICE_LOST},
+    {CL_INVALID_MEM_OBJECT, "CL_INVALID_MEM_OBJECT", EXIT_FAILED},
+    {CL_INVALID_BINARY, "CL_INVALID_BINARY", EXIT_FAILED},
+    {CL_INVALID_BUILD_OPTIONS, "CL_INVALID_BUILD_OPTIONS", EXIT_FAILED},
+    {CL_INVALID_PROGRAM_EXECUTABLE, "CL_INVALID_PROGRAM_EXECUTABLE", EXIT_FAILED},
+    {CL_INVALID_KERNEL_NAME, "CL_INVALID_KERNEL_NAME", EXIT_FAILED},
+    {CL_INVALID_KERNEL_ARGS, "CL_INVALID_KERNEL_ARGS", EXIT_FAILED},
+    {CL_INVALID_ARG_SIZE, "CL_INVALID_ARG_SIZE", EXIT_FAILED},
+    {CL_INVALID_WORK_GROUP_SIZE, "CL_INVALID_WORK_GROUP_SIZE", EXIT_FAILED},
+    {CL_INVALID_WORK_ITEM_SIZE, "CL_INVALID_WORK_ITEM_SIZE", EXIT_FAILED},
+    {CL_INVALID_GLOBAL_WORK_SIZE, "CL_INVALID_GLOBAL_WORK_SIZE", EXIT_FAILED},
+    {CL_INVALID_EVENT, "CL_INVALID_EVENT", EXIT_FAILED},
+    {CL_INVALID_OPERATION, "CL_INVALID_OPERATION", EXIT_FAILED},
+    {CL_INVALID_BUFFER_SIZE, "CL_INVALID_BUFFER_SIZE", EXIT_NO_MEMORY},
+    {CL_MISALIGNED_SUB_BUFFER_OFFSET, "CL_MISALIGNED_SUB_BUFFER_OFFSET", EXIT_FAILED},
+    {-1001, "CL_PLATFORM_NOT_FOUND_KHR", EXIT_NO_DEVICE},
+};
+enum { OPENCL_CODES = sizeof opencl_codes / sizeof *opencl_codes };
+
+const char *opencl_code_name(cl_int code)
+{
+    for (int i = 0; i < OPENCL_CODES; i++)
+        if (opencl_codes[i].code == code)
+            return opencl_codes[i].name;
+    return "an OpenCL code this program does not know";
+}
+
+static enum exit_code opencl_exit_code(cl_int code)
+{
+    for (int i = 0; i < OPENCL_CODES; i++)
+        if (opencl_codes[i].code == code)
+            return opencl_codes[i].exit;
+    return EXIT_FAILED;
+}
+
+bool opencl_failed(struct device *dev, cl_int code, const char *format, ...)
+{
+    if (dev->failure.code != EXIT_OK)
+        return true;
+    if (code == CL_SUCCESS)
+        return false;
+    char doing[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(doing, sizeof doing, format, args);
+    va_end(args);
+    error_set(&dev->failure, opencl_exit_code(code), "%s: %s: %s (%d)", dev->info.label, doing, opencl_code_name(code),
+              (int)code);
+    return true;
+}
+
+bool device_failed(const struct device *dev)
+{
+    return dev->failure.code != EXIT_OK;
+}
+
+static void read_text(char *text, size_t room, cl_device_id id, cl_device_info what)
+{
+    text[0] = '\0';
+    clGetDeviceInfo(id, what, room, text, NULL);
+    text[room - 1] = '\0';
+}
+
+#define READ(field, id, what) clGetDeviceInfo(id, what, sizeof(field), &(field), NULL)
+
+/* OCLIP_DEVICE_CLASS=gpu runs the GPU shape of every kernel on a CPU device, so that it can be tested anywhere. */
+static enum device_class class_of(cl_device_type type)
+{
+    const char *forced = getenv("OCLIP_DEVICE_CLASS");
+    if (forced && forced[0])
+        return strcmp(forced, "gpu") == 0 ? DEVICE_GPU : DEVICE_CPU;
+    return type & CL_DEVICE_TYPE_GPU ? DEVICE_GPU : DEVICE_CPU;
+}
+
+static struct device_info describe(cl_platform_id platform, cl_device_id id, int index, int platform_index, int number)
+{
+    struct device_info info = {.index = index, .platform = platform_index, .number = number};
+    read_text(info.name, sizeof info.name, id, CL_DEVICE_NAME);
+    read_text(info.vendor, sizeof info.vendor, id, CL_DEVICE_VENDOR);
+    read_text(info.driver, sizeof info.driver, id, CL_DRIVER_VERSION);
+    read_text(info.version, sizeof info.version, id, CL_DEVICE_VERSION);
+    clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof info.platform_name - 1, info.platform_name, NULL);
+    clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof info.platform_version - 1, info.platform_version, NULL);
+
+    cl_device_type type = 0;
+    cl_ulong memory = 0, largest = 0, local = 0;
+    cl_uint units = 0, clock = 0, floats = 0;
+    READ(type, id, CL_DEVICE_TYPE);
+    READ(memory, id, CL_DEVICE_GLOBAL_MEM_SIZE);
+    READ(largest, id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    READ(local, id, CL_DEVICE_LOCAL_MEM_SIZE);
+    READ(units, id, CL_DEVICE_MAX_COMPUTE_UNITS);
+    READ(clock, id, CL_DEVICE_MAX_CLOCK_FREQUENCY);
+    READ(floats, id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+    info.device_class = class_of(type);
+    info.memory_bytes = memory;
+    info.largest_bytes = largest;
+    info.local_bytes = local;
+    info.units = (int)units;
+    info.clock_mhz = (int)clock;
+    info.native_floats = (int)floats;
+    snprintf(info.label, sizeof info.label, "device %d (%d:%d) %s, %s", index, platform_index, number, info.name,
+             info.platform_name);
+    return info;
+}
+
+/* Every device with its OpenCL handles, in clinfo's order. */
+struct found {
+    struct device_info *infos; // [count]
+    cl_device_id *ids;         // [count]
+    int count, platforms;
+};
+
+static void found_free(struct found *found)
+{
+    free(found->infos);
+    free(found->ids);
+}
+
+static int find_devices(struct found *found, struct error *err)
+{
+    *found = (struct found){0};
+    cl_platform_id platforms[32];
+    cl_uint platform_count = 0;
+    cl_int code = clGetPlatformIDs(32, platforms, &platform_count);
+    if (code != CL_SUCCESS)
+        platform_count = 0;
+    found->platforms = (int)(platform_count < 32 ? platform_count : 32);
+
+    for (int p = 0; p < found->platforms; p++) {
+        cl_device_id ids[64];
+        cl_uint count = 0;
+        if (clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, 64, ids, &count) != CL_SUCCESS)
+            continue; /* a platform without devices; clinfo lists it too, without a number of its own */
+        size_t total = (size_t)found->count + count;
+        found->infos = mem_grow(found->infos, total, sizeof *found->infos);
+        found->ids = mem_grow(found->ids, total, sizeof *found->ids);
+        for (int d = 0; d < (int)count && d < 64; d++) {
+            found->infos[found->count] = describe(platforms[p], ids[d], found->count, p, d);
+            found->ids[found->count++] = ids[d];
+        }
+    }
+    if (found->count > 0)
+        return 0;
+    if (found->platforms == 0)
+        return error_set(err, EXIT_NO_DEVICE,
+                         "no OpenCL platform found: install a driver (pocl-opencl-icd runs on any CPU; README.md lists "
+                         "the package for each vendor) and check it with `clinfo -l`");
+    return error_set(err, EXIT_NO_DEVICE,
+                     "%d OpenCL platform(s) found but none has a device: check `clinfo -l` and the permissions of "
+                     "/dev/dri/renderD*, or install pocl-opencl-icd to run on the CPU",
+                     found->platforms);
+}
+
+int device_list(struct device_info **infos, int *count, struct error *err)
+{
+    struct found found;
+    if (find_devices(&found, err) != 0)
+        return -1;
+    *infos = found.infos;
+    *count = found.count;
+    free(found.ids);
+    return 0;
+}
+
+static int first_of_class(const struct found *found, enum device_class wanted)
+{
+    int best = -1;
+    for (int i = 0; i < found->count; i++)
+        if (found->infos[i].device_class == wanted && (best < 0 || found->infos[i].units > found->infos[best].units))
+            best = i;
+    return best;
+}
+
+static int match(const struct found *found, const char *spec)
+{
+    if (strcmp(spec, "gpu") == 0)
+        return first_of_class(found, DEVICE_GPU);
+    if (strcmp(spec, "cpu") == 0)
+        return first_of_class(found, DEVICE_CPU);
+    if (strcmp(spec, "auto") == 0 || spec[0] == '\0') {
+        int gpu = first_of_class(found, DEVICE_GPU);
+        return gpu >= 0 ? gpu : first_of_class(found, DEVICE_CPU);
+    }
+    int first, second, used = 0;
+    bool pair = sscanf(spec, "%d:%d%n", &first, &second, &used) == 2 && spec[used] == '\0';
+    bool single = !pair && sscanf(spec, "%d%n", &first, &used) == 1 && spec[used] == '\0';
+    for (int i = 0; i < found->count; i++) {
+        const struct device_info *info = &found->infos[i];
+        if (pair     ? info->platform == first && info->number == second
+            : single ? info->index == first
+                     : strcasestr(info->name, spec) || strcasestr(info->vendor, spec) ||
+                           strcasestr(info->platform_name, spec))
+            return i;
+    }
+    return -1;
+}
+
+static int no_match(const struct found *found, const char *spec, struct error *err)
+{
+    size_t used = 0;
+    char list[2048] = "";
+    for (int i = 0; i < found->count && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "\n  %s", found->infos[i].label);
+    return error_set(err, EXIT_NO_DEVICE,
+                     "no device matches --device %s; give a number, P:D, part of a name, gpu, cpu or auto. Here are:%s",
+                     spec, list);
+}
+
+int device_open(struct device **out, const char *spec, struct error *err)
+{
+    struct found found;
+    if (find_devices(&found, err) != 0)
+        return -1;
+    int chosen = match(&found, spec);
+    if (chosen < 0) {
+        no_match(&found, spec, err);
+        found_free(&found);
+        return -1;
+    }
+    struct device *dev = mem_new(1, sizeof *dev);
+    dev->info = found.infos[chosen];
+    dev->id = found.ids[chosen];
+    found_free(&found);
+
+    cl_int code;
+    dev->context = clCreateContext(NULL, 1, &dev->id, NULL, NULL, &code);
+    if (opencl_failed(dev, code, "cannot create a context"))
+        goto failed;
+    dev->queue = clCreateCommandQueue(dev->context, dev->id, 0, &code);
+    if (opencl_failed(dev, code, "cannot create a queue"))
+        goto failed_queue;
+    dev->pool = pool_new();
+    *out = dev;
+    return 0;
+
+failed_queue:
+    clReleaseContext(dev->context);
+failed:
+    *err = dev->failure;
+    free(dev);
+    return -1;
+}
+
+void device_close(struct device *dev)
+{
+    if (!dev)
+        return;
+    clFinish(dev->queue);
+    gemm_choices_free(dev->choices);
+    programs_free(dev->programs);
+    pool_free(dev->pool);
+    clReleaseCommandQueue(dev->queue);
+    clReleaseContext(dev->context);
+    free(dev);
+}
+
+const struct device_info *device_info(const struct device *dev)
+{
+    return &dev->info;
+}
+
+const struct device_counters *device_counters(const struct device *dev)
+{
+    return &dev->counters;
+}
+
+int device_vector_width(const struct device *dev)
+{
+    if (dev->info.device_class == DEVICE_GPU)
+        return 4;
+    return dev->info.native_floats >= 16 ? 16 : 8;
+}
+
+int device_group_size(const struct device *dev)
+{
+    return dev->info.device_class == DEVICE_GPU ? 64 : 1;
+}
+
+int device_finish(struct device *dev, struct error *err)
+{
+    if (!device_failed(dev)) {
+        dev->counters.waits++;
+        opencl_failed(dev, clFinish(dev->queue), "waiting for the device");
+    }
+    if (!device_failed(dev))
+        return 0;
+    *err = dev->failure;
+    return -1;
+}
+
+char *device_cache_folder(const char *subfolder)
+{
+    const char *own = getenv("OCLIP_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (own && own[0])
+        return mem_format("%s/%s", own, subfolder);
+    if (xdg && xdg[0])
+        return mem_format("%s/oclip/%s", xdg, subfolder);
+    return mem_format("%s/.cache/oclip/%s", home && home[0] ? home : ".", subfolder);
+}

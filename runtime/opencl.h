@@ -1,0 +1,38 @@
+/* What the files of runtime/ share of OpenCL. No file outside runtime/ includes this. */
+#ifndef OCLIP_OPENCL_H
+#define OCLIP_OPENCL_H
+
+#include "runtime/device.h"
+
+#include <CL/cl.h>
+
+struct pool;
+struct program;
+struct gemm_choices;
+
+struct device {
+    struct device_info info;
+    struct device_counters counters;
+    cl_context context;
+    cl_device_id id;
+    cl_command_queue queue;
+    struct pool *pool;            /* runtime/buffer.c */
+    struct program *programs;     /* runtime/program.c: a list */
+    bool program_cache_off;       /* the disk cache was unusable and has been warned about */
+    struct gemm_choices *choices; /* runtime/gemm/gemm.c */
+    struct error failure;         /* the first one; code is EXIT_OK while all is well */
+};
+
+const char *opencl_code_name(cl_int code); /* "CL_OUT_OF_RESOURCES" */
+
+/* Keeps the first failure: "doing what: CL_CODE" with the exit code that fits it. Does nothing for CL_SUCCESS.
+ * Returns true if the device has failed, now or before. */
+bool opencl_failed(struct device *dev, cl_int code, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* Released by device_close, each by the file that owns it. */
+void pool_free(struct pool *pool);
+struct pool *pool_new(void);
+void programs_free(struct program *programs);
+void gemm_choices_free(struct gemm_choices *choices);
+
+#endif

@@ -1,0 +1,92 @@
+/* Every op, with its shapes. One file an op (runtime/ops/NAME.c, forward and backward together), its kernels in
+ * cl/NAME.cl, its rows in tests/test_ops_*.c.
+ *
+ *     struct tensor *h = op_layernorm(tape, x, norm_weight, norm_bias, 1e-6f);
+ *     h = op_linear(tape, h, weight, bias, ACTIVATION_GELU);
+ *     x = op_residual(tape, x, h, NULL);
+ *
+ * All numbers are float32 unless said otherwise. "rows" is the product of all dimensions but the last. An op checks
+ * its shapes (a misfit dies with the op's name), launches, and returns a tensor that the tape owns. NULL stands for
+ * an absent optional parameter. Failures of the device stick to it (runtime/device.h).
+ */
+#ifndef OCLIP_OPS_H
+#define OCLIP_OPS_H
+
+#include "runtime/tape.h"
+
+enum activation { ACTIVATION_NONE, ACTIVATION_GELU, ACTIVATION_QUICK_GELU };
+
+/* Rows that belong together, packed without padding: segment s owns rows starts[s] to starts[s + 1]. */
+struct segments {
+    struct tensor *starts; // [count + 1] int
+    int count, total, longest;
+};
+/* From lengths on the host, or `count` segments of one length. The tape owns the memory. */
+struct segments segments_of_lengths(struct tape *tape, const int *lengths, int count);
+struct segments segments_uniform(struct tape *tape, int count, int length);
+
+/* y = activation(x weight^T + bias).  x [rows, in], weight [out, in], bias [out] or NULL -> [rows, out] */
+struct tensor *op_linear(struct tape *tape, struct tensor *x, struct tensor *weight, struct tensor *bias,
+                         enum activation activation);
+
+/* y = matrix x.  matrix [m, k] is constant; x [k, n] -> [m, n] */
+struct tensor *op_product(struct tape *tape, struct tensor *matrix, struct tensor *x);
+
+/* y = (x - mean) / sqrt(variance + eps) * weight + bias over the last dimension (Ba, Kiros, Hinton 2016).
+ * x [rows, width], weight [width], bias [width] */
+struct tensor *op_layernorm(struct tape *tape, struct tensor *x, struct tensor *weight, struct tensor *bias, float eps);
+
+/* GELU with erf (Hendrycks, Gimpel 2016), or x sigmoid(1.702 x), which OpenAI's CLIP uses. Any shape. */
+struct tensor *op_activation(struct tape *tape, struct tensor *x, enum activation activation);
+
+/* y = x + scale * branch.  x, branch [rows, width]; scale [width] (layer scale) or NULL for 1 */
+struct tensor *op_residual(struct tape *tape, struct tensor *x, struct tensor *branch, struct tensor *scale);
+
+/* Zeroes each number with this probability and divides the others by 1 - probability; y is x itself when the tape
+ * does not record or probability is 0. */
+struct tensor *op_dropout(struct tape *tape, struct tensor *x, float probability);
+
+/* softmax(Q K^T / sqrt(head_dim)) V within each segment, fused: no tokens x tokens matrix is stored.
+ * qkv [segments.total, 3 * width]: q, k and v side by side, each heads x head_dim -> [segments.total, width].
+ * causal: a token sees itself and those before it. (Vaswani et al. 2017; Dao et al. 2022 for the blocked softmax) */
+struct tensor *op_attention(struct tape *tape, struct tensor *qkv, const struct segments *segments, int heads,
+                            bool causal);
+
+/* Non-overlapping patches of 8-bit pictures through a linear map: (pixel / 255 - mean) / std, then weight and bias.
+ * images [batch, side, side, 3] u8; weight [width, 3, patch, patch]; bias [width] or NULL; mean, std: 3 host floats
+ * -> [batch * (side / patch)^2, width], patches row by row. No gradient flows to the pictures. */
+struct tensor *op_patch_embed(struct tape *tape, struct tensor *images, struct tensor *weight, struct tensor *bias,
+                              const float *mean, const float *std);
+
+/* A class token before each picture's patches, and positions added to all.
+ * patches [batch * (tokens - 1), width], class_token [width], position [tokens, width] -> [batch * tokens, width] */
+struct tensor *op_image_tokens(struct tape *tape, struct tensor *patches, struct tensor *class_token,
+                               struct tensor *position);
+
+/* Rows of embedding tables: word[ids[t]] + position[t - start of its segment] + type[0].
+ * ids: segments->total ids on the host; word [vocabulary, width]; position [at least segments->longest, width];
+ * type [types, width] or NULL -> [segments->total, width]. Ids out of range die: tokenizers bound them. */
+struct tensor *op_text_tokens(struct tape *tape, struct tensor *word, struct tensor *position, struct tensor *type,
+                              const int *ids, const struct segments *segments, const int *lengths);
+
+/* The mean over each segment's rows.  x [segments.total, width] -> [segments.count, width] */
+struct tensor *op_pool_mean(struct tape *tape, struct tensor *x, const struct segments *segments);
+
+/* Chosen rows.  x [n, width]; rows: `count` distinct row numbers on the host -> [count, width] */
+struct tensor *op_gather_rows(struct tape *tape, struct tensor *x, const int *rows, int count);
+
+/* Each row divided by max(its Euclidean norm, 1e-12).  x [rows, width] */
+struct tensor *op_l2_normalise(struct tape *tape, struct tensor *x);
+
+/* (cross-entropy over rows + over columns) / 2 of s = exp(min(logit_scale, log 100)) image text^T, pair i being right
+ * for i (Radford et al. 2021). With raw_scale, s = logit_scale image text^T, unclamped.
+ * image, text [batch, width]; logit_scale [1] -> [1] */
+struct tensor *op_contrastive(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
+                              bool raw_scale);
+
+/* Not ops of the tape, but shared by their backward passes. */
+
+/* out[c] (+)= sum over rows of x[r, c], in a fixed order.  x [rows, width] -> out [width] */
+void column_sum(struct tensor *out, const struct tensor *x, bool accumulate);
+
+#endif

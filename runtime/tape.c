@@ -1,0 +1,258 @@
+#include "runtime/tape.h"
+
+#include "runtime/launch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A gradient that could not be written in place and is added after the node that made it. */
+struct pending {
+    struct tensor *to, *from;
+};
+
+struct tape {
+    struct device *dev;
+    bool recording;
+    struct tensor **tensors; // [tensor_count], in order of birth
+    int tensor_count, tensor_capacity;
+    struct node *nodes; // [node_count], in order of execution
+    int node_count, node_capacity;
+    struct pending pending[NODE_INPUTS];
+    int pending_count;
+    uint64_t seed, draws;
+};
+
+struct tape *tape_new(struct device *dev, bool recording)
+{
+    struct tape *tape = mem_new(1, sizeof *tape);
+    *tape = (struct tape){.dev = dev, .recording = recording};
+    return tape;
+}
+
+void tape_reset(struct tape *tape)
+{
+    for (int i = 0; i < tape->tensor_count; i++)
+        tensor_free(tape->tensors[i]);
+    tape->tensor_count = 0;
+    tape->node_count = 0;
+}
+
+void tape_free(struct tape *tape)
+{
+    if (!tape)
+        return;
+    tape_reset(tape);
+    free(tape->tensors);
+    free(tape->nodes);
+    free(tape);
+}
+
+struct device *tape_device(const struct tape *tape)
+{
+    return tape->dev;
+}
+
+bool tape_recording(const struct tape *tape)
+{
+    return tape->recording;
+}
+
+static struct tensor *own(struct tape *tape, struct tensor *tensor)
+{
+    if (tape->tensor_count == tape->tensor_capacity) {
+        tape->tensor_capacity = tape->tensor_capacity ? 2 * tape->tensor_capacity : 256;
+        tape->tensors = mem_grow(tape->tensors, (size_t)tape->tensor_capacity, sizeof(struct tensor *));
+    }
+    tensor->on_tape = true;
+    return tape->tensors[tape->tensor_count++] = tensor;
+}
+
+struct tensor *tape_tensor(struct tape *tape, enum dtype dtype, int ndim, const int *dim)
+{
+    return own(tape, tensor_new(tape->dev, dtype, ndim, dim));
+}
+
+struct tensor *tape_like(struct tape *tape, const struct tensor *shape)
+{
+    return tape_tensor(tape, shape->dtype, shape->ndim, shape->dim);
+}
+
+struct tensor *tape_upload(struct tape *tape, enum dtype dtype, int ndim, const int *dim, const void *numbers)
+{
+    struct tensor *tensor = tape_tensor(tape, dtype, ndim, dim);
+    tensor_upload(tensor, numbers);
+    return tensor;
+}
+
+/* Another name for the same memory. */
+static struct tensor *alias(const struct tensor *of, int ndim, const int *dim)
+{
+    struct tensor *tensor = mem_new(1, sizeof *tensor);
+    *tensor = (struct tensor){.dev = of->dev, .dtype = of->dtype, .ndim = ndim, .buffer = buffer_share(of->buffer)};
+    memcpy(tensor->dim, dim, (size_t)ndim * sizeof *dim);
+    return tensor;
+}
+
+static void reshape_backward(struct tape *tape, const struct node *node)
+{
+    tape_grad_alias(tape, node->in[0], node->out->grad);
+}
+static const struct op reshape_op = {"reshape", reshape_backward};
+
+struct tensor *tape_reshape(struct tape *tape, struct tensor *x, int ndim, const int *dim)
+{
+    struct tensor *y = own(tape, alias(x, ndim, dim));
+    CHECK(tensor_count(y) == tensor_count(x), "reshape of %s to %s", tensor_shape(x).text, tensor_shape(y).text);
+    tape_push(tape, (struct node){.op = &reshape_op, .in = {x}, .out = y});
+    return y;
+}
+
+int tape_scope(const struct tape *tape)
+{
+    return tape->tensor_count;
+}
+
+static void drop_values(struct tensor *tensor)
+{
+    buffer_drop(tensor->buffer);
+    tensor->buffer = NULL;
+}
+
+struct tensor *tape_leave(struct tape *tape, int scope, struct tensor *keep)
+{
+    for (int i = scope; i < tape->tensor_count; i++)
+        if (tape->tensors[i] != keep && tape->tensors[i]->saves == 0)
+            drop_values(tape->tensors[i]);
+    return keep;
+}
+
+void tape_push(struct tape *tape, struct node node)
+{
+    bool needed = false;
+    for (int i = 0; i < NODE_INPUTS; i++)
+        needed = needed || (node.in[i] && node.in[i]->needs_grad);
+    if (!tape->recording || !needed)
+        return;
+    if (tape->node_count == tape->node_capacity) {
+        tape->node_capacity = tape->node_capacity ? 2 * tape->node_capacity : 256;
+        tape->nodes = mem_grow(tape->nodes, (size_t)tape->node_capacity, sizeof *tape->nodes);
+    }
+    for (int i = 0; i < NODE_SAVED; i++)
+        if (node.saved[i])
+            node.saved[i]->saves++;
+    node.out->needs_grad = true;
+    tape->nodes[tape->node_count++] = node;
+}
+
+static void add_pending(struct tape *tape)
+{
+    for (int i = 0; i < tape->pending_count; i++) {
+        struct pending *pending = &tape->pending[i];
+        size_t count = tensor_count(pending->to);
+        LAUNCH(tape->dev, "residual.cl", "accumulate", range_chunks(tape->dev, count), ARG_BUFFER(pending->to),
+               ARG_BUFFER(pending->from), ARG_INT((int)count));
+        tensor_free(pending->from);
+    }
+    tape->pending_count = 0;
+}
+
+static bool is_root(const struct tensor *tensor, struct tensor *const *roots, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (roots[i] == tensor)
+            return true;
+    return false;
+}
+
+/* What only this node still held: its gradient, its output, and what it had saved. */
+static void release_node(struct node *node, struct tensor *const *roots, int count)
+{
+    tensor_free(node->out->grad);
+    node->out->grad = NULL;
+    if (!is_root(node->out, roots, count))
+        drop_values(node->out);
+    for (int i = 0; i < NODE_SAVED; i++)
+        if (node->saved[i] && --node->saved[i]->saves == 0 && node->saved[i]->on_tape)
+            drop_values(node->saved[i]);
+}
+
+void tape_backward_from(struct tape *tape, struct tensor *const *outputs, struct tensor *const *gradients, int count)
+{
+    CHECK(tape->recording, "backward on a tape that records nothing");
+    for (int i = 0; i < count; i++)
+        if (outputs[i]->needs_grad)
+            tape_grad_alias(tape, outputs[i], gradients[i]);
+    add_pending(tape);
+    while (tape->node_count > 0) {
+        struct node *node = &tape->nodes[--tape->node_count];
+        if (node->out->grad) /* else nothing downstream reached the loss */
+            node->op->backward(tape, node);
+        add_pending(tape);
+        release_node(node, outputs, count);
+    }
+}
+
+void tape_backward(struct tape *tape, struct tensor *loss)
+{
+    CHECK(tensor_count(loss) == 1 && loss->needs_grad, "backward from %s, which is no loss", tensor_shape(loss).text);
+    struct tensor *one = tape_like(tape, loss);
+    tensor_upload(one, &(float){1.0f});
+    tape_backward_from(tape, &loss, &one, 1);
+}
+
+struct tensor *tape_grad(struct tape *tape, struct tensor *x, int *accumulate)
+{
+    if (!x || !x->needs_grad)
+        return NULL;
+    if (!x->grad) {
+        x->grad = tensor_new(tape->dev, x->dtype, x->ndim, x->dim);
+        if (accumulate)
+            *accumulate = 0;
+        return x->grad;
+    }
+    if (!accumulate) {
+        CHECK(tape->pending_count < NODE_INPUTS, "more pending gradients than inputs");
+        struct tensor *temporary = tensor_new(tape->dev, x->dtype, x->ndim, x->dim);
+        tape->pending[tape->pending_count++] = (struct pending){.to = x->grad, .from = temporary};
+        return temporary;
+    }
+    if (x->grad->buffer->references > 1) { /* an alias: what it is shared with must not change */
+        struct buffer *copy = buffer_new(tape->dev, tensor_bytes(x));
+        buffer_copy(copy, 0, x->grad->buffer, 0, tensor_bytes(x));
+        buffer_drop(x->grad->buffer);
+        x->grad->buffer = copy;
+    }
+    *accumulate = 1;
+    return x->grad;
+}
+
+void tape_grad_alias(struct tape *tape, struct tensor *x, struct tensor *grad)
+{
+    if (!x || !x->needs_grad)
+        return;
+    CHECK(tensor_count(x) == tensor_count(grad), "a gradient %s for %s", tensor_shape(grad).text, tensor_shape(x).text);
+    if (!x->grad) {
+        x->grad = alias(grad, x->ndim, x->dim);
+        return;
+    }
+    int accumulate;
+    struct tensor *to = tape_grad(tape, x, &accumulate);
+    size_t count = tensor_count(to);
+    LAUNCH(tape->dev, "residual.cl", "accumulate", range_chunks(tape->dev, count), ARG_BUFFER(to), ARG_BUFFER(grad),
+           ARG_INT((int)count));
+}
+
+void tape_seed(struct tape *tape, uint64_t seed)
+{
+    tape->seed = seed;
+    tape->draws = 0;
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014) over a counter. */
+uint64_t tape_next_seed(struct tape *tape)
+{
+    uint64_t z = tape->seed + ++tape->draws * UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}

@@ -1,0 +1,98 @@
+#include "runtime/tensor.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+size_t dtype_bytes(enum dtype dtype)
+{
+    static const size_t bytes[] = {[DTYPE_F32] = 4, [DTYPE_I32] = 4, [DTYPE_U8] = 1};
+    return bytes[dtype];
+}
+
+struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const int *dim)
+{
+    CHECK(ndim >= 1 && ndim <= 4, "a tensor of %d dimensions", ndim);
+    struct tensor *tensor = mem_new(1, sizeof *tensor);
+    *tensor = (struct tensor){.dev = dev, .dtype = dtype, .ndim = ndim};
+    for (int i = 0; i < ndim; i++) {
+        CHECK(dim[i] > 0, "dimension %d of a tensor is %d", i, dim[i]);
+        tensor->dim[i] = dim[i];
+    }
+    CHECK(tensor_count(tensor) / (size_t)tensor_width(tensor) <= INT_MAX, "a tensor of more than 2^31 rows");
+    tensor->buffer = buffer_new(dev, tensor_bytes(tensor));
+    return tensor;
+}
+
+void tensor_free(struct tensor *tensor)
+{
+    if (!tensor)
+        return;
+    tensor_free(tensor->grad);
+    buffer_drop(tensor->buffer);
+    buffer_drop(tensor->packed);
+    free(tensor);
+}
+
+void tensor_upload(struct tensor *tensor, const void *numbers)
+{
+    buffer_upload(tensor->buffer, 0, numbers, tensor_bytes(tensor));
+}
+
+void tensor_download(void *numbers, const struct tensor *tensor)
+{
+    buffer_download(numbers, tensor->buffer, 0, tensor_bytes(tensor));
+}
+
+size_t tensor_count(const struct tensor *tensor)
+{
+    size_t count = 1;
+    for (int i = 0; i < tensor->ndim; i++)
+        count *= (size_t)tensor->dim[i];
+    return count;
+}
+
+size_t tensor_bytes(const struct tensor *tensor)
+{
+    return tensor_count(tensor) * dtype_bytes(tensor->dtype);
+}
+
+int tensor_width(const struct tensor *tensor)
+{
+    return tensor->dim[tensor->ndim - 1];
+}
+
+int tensor_rows(const struct tensor *tensor)
+{
+    return (int)(tensor_count(tensor) / (size_t)tensor_width(tensor));
+}
+
+struct buffer *tensor_buffer(const struct tensor *tensor)
+{
+    return tensor ? tensor->buffer : NULL;
+}
+
+static struct shape_text shape_to_text(int ndim, const int *dim)
+{
+    struct shape_text shape = {"["};
+    size_t used = 1;
+    for (int i = 0; i < ndim && used < sizeof shape.text; i++)
+        used += (size_t)snprintf(shape.text + used, sizeof shape.text - used, i ? ", %d" : "%d", dim[i]);
+    if (used < sizeof shape.text)
+        snprintf(shape.text + used, sizeof shape.text - used, "]");
+    return shape;
+}
+
+struct shape_text tensor_shape(const struct tensor *tensor)
+{
+    return shape_to_text(tensor->ndim, tensor->dim);
+}
+
+void tensor_expect(const struct tensor *tensor, const char *what, enum dtype dtype, int ndim, const int *dim)
+{
+    CHECK(tensor != NULL, "%s is missing", what);
+    bool fits = tensor->dtype == dtype && tensor->ndim == ndim;
+    for (int i = 0; fits && i < ndim; i++)
+        fits = dim[i] < 0 || tensor->dim[i] == dim[i];
+    CHECK(fits, "%s has shape %s, wanted %s", what, tensor_shape(tensor).text, shape_to_text(ndim, dim).text);
+}

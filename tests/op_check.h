@@ -1,0 +1,61 @@
+/* Holds an op against a plain double-precision reference, on every OpenCL device there is.
+ *
+ *     static void reference(double *y, double *const *in, const struct op_case *c) { ... }
+ *     static struct tensor *run(struct tape *tape, struct tensor *const *in, const struct op_case *c)
+ *     { return op_layernorm(tape, in[0], in[1], in[2], 1e-6f); }
+ *
+ *     static const struct op_case cases[] = {
+ *         {"layernorm 3x7", run, reference, {{2, {3, 7}, true}, {1, {7}, true}, {1, {7}, true}}},
+ *     };
+ *     OP_TESTS(cases)       // the test program's main
+ *
+ * For each case: the output; the gradient of sum(y * r), r random, for each input marked `grad`, against central
+ * differences of the reference (every coordinate of small inputs, random directions of large ones); the same again
+ * when there is a gradient already (it must be added to); inference and recording agree; a rerun is equal bit by bit;
+ * nothing is written behind any buffer, nothing uninitialised is read (fresh buffers hold NaN).
+ */
+#ifndef OCLIP_OP_CHECK_H
+#define OCLIP_OP_CHECK_H
+
+#include "runtime/ops/ops.h"
+
+enum { CASE_INPUTS = 6 };
+
+struct case_input {
+    int ndim, dim[4];
+    bool grad;
+    enum { FILL_NORMAL, FILL_ZERO, FILL_U8 } fill; /* FILL_U8: a u8 tensor; the reference gets 0 to 255 as doubles */
+    double scale, shift; /* of FILL_NORMAL; a scale of 0 means 1 */
+};
+
+struct op_case {
+    const char *name;
+    struct tensor *(*run)(struct tape *tape, struct tensor *const *in, const struct op_case *c);
+    void (*reference)(double *y, double *const *in, const struct op_case *c);
+    struct case_input in[CASE_INPUTS]; /* ends at the first with ndim 0 */
+    int integer[8];  /* for run and reference */
+    double real[4];
+    double tolerance; /* of the largest value; 0 means 2e-6 for outputs and 2e-5 for gradients */
+};
+
+/* Random numbers the same everywhere: standard normal, uniform in [0, 1). */
+double check_normal(uint64_t *state);
+double check_uniform(uint64_t *state);
+
+/* Runs every case on every device found; prints each device once; fails when there is none. The exit code of main. */
+int op_check_all(const struct op_case *cases, int count);
+
+/* Calls `test` for each device found, each opened with guards on; dies with a message when there is none. Stops with
+ * a failure if the device failed or a guard was overwritten. */
+void for_each_device(void (*test)(struct device *dev));
+
+/* Dies with `what`, the place and both numbers unless |got - want| <= tolerance * max(|want|) everywhere. */
+void check_close(const char *what, const float *got, const double *want, size_t count, double tolerance);
+
+#define OP_TESTS(cases)                                                                                                \
+    int main(void)                                                                                                     \
+    {                                                                                                                  \
+        return op_check_all(cases, (int)(sizeof(cases) / sizeof *(cases)));                                            \
+    }
+
+#endif
