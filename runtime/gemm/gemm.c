@@ -1,0 +1,36 @@
+#include "runtime/gemm/gemm.h"
+
+#include "runtime/gemm/choice.h"
+
+static void check_shapes(const struct gemm *call)
+{
+    int m = call->m, n = call->n, k = call->k;
+    CHECK(m > 0 && n > 0 && k > 0, "gemm of %d x %d x %d", m, n, k);
+    size_t a = (size_t)m * (size_t)k, b = (size_t)n * (size_t)k, c = (size_t)m * (size_t)n;
+    CHECK(tensor_count(call->a) == a && tensor_count(call->b) == b && tensor_count(call->c) == c,
+          "gemm of %d x %d x %d given a %s, b %s, c %s", m, n, k, tensor_shape(call->a).text,
+          tensor_shape(call->b).text, tensor_shape(call->c).text);
+    CHECK(!call->bias || tensor_count(call->bias) == (size_t)n, "gemm: bias %s for %d columns",
+          tensor_shape(call->bias).text, n);
+    CHECK(!call->residual || tensor_count(call->residual) == c, "gemm: residual %s for %d x %d",
+          tensor_shape(call->residual).text, m, n);
+    CHECK(!call->accumulate || (!call->bias && !call->residual && call->activation == ACTIVATION_NONE),
+          "gemm: accumulate excludes an epilogue");
+}
+
+void gemm(const struct gemm *call)
+{
+    struct device *dev = call->c->dev;
+    check_shapes(call);
+    if (device_failed(dev))
+        return;
+    const struct gemm_backend *backend = gemm_choose(dev, call);
+    if (backend)
+        backend->run(dev, call);
+}
+
+const char *gemm_choice(struct device *dev, const struct gemm *call)
+{
+    const struct gemm_backend *backend = gemm_choose(dev, call);
+    return backend ? backend->name : "none";
+}

@@ -1,0 +1,42 @@
+/* Matrix products, by whichever backend is right and fastest on this device.
+ *
+ *     gemm(&(struct gemm){.m = rows, .n = out, .k = in, .a = x, .b = weight, .b_transposed = true, .c = y,
+ *                         .bias = bias, .activation = ACTIVATION_GELU});
+ *
+ * c = residual + activation(op(a) op(b) + bias), or c += op(a) op(b). All float32, accumulated in float32.
+ *
+ * Backends stand in one table (backends in gemm.c). The first product of a shape class on a device checks each backend
+ * against a host reference and times those that are right; the choice is kept in the tuning file (a line a class,
+ * below device_cache_folder("tuning")), which may be read, edited and deleted.
+ */
+#ifndef OCLIP_GEMM_H
+#define OCLIP_GEMM_H
+
+#include "runtime/ops/ops.h"
+
+struct gemm {
+    int m, n, k;
+    const struct tensor *a; // [m, k], or [k, m] when a_transposed
+    struct tensor *b; // [k, n], or [n, k] when b_transposed; what a backend derives from a constant is kept with it
+    bool a_transposed, b_transposed;
+    struct tensor *c;          // [m, n]
+    bool accumulate;           /* c += ...; then without the three below */
+    const struct tensor *bias; // [n] or NULL
+    enum activation activation;
+    const struct tensor *residual; // [m, n] or NULL
+};
+
+void gemm(const struct gemm *call);
+
+/* One way to do it. */
+struct gemm_backend {
+    const char *name;
+    bool (*supports)(const struct device *dev, const struct gemm *call);
+    void (*run)(struct device *dev, const struct gemm *call);
+};
+extern const struct gemm_backend gemm_clblast, gemm_tile;
+
+/* The backend chosen for calls like this one, "none" when each fails its check. For tools/devices and bench. */
+const char *gemm_choice(struct device *dev, const struct gemm *call);
+
+#endif
