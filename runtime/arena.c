@@ -1,9 +1,27 @@
 #include "runtime/arena.h"
 
+#include "runtime/util/hash.h"
+#include "runtime/util/random.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+struct param_init init_constant(float value)
+{
+    return (struct param_init){.mean = value};
+}
+
+struct param_init init_normal(float deviation)
+{
+    return (struct param_init){.deviation = deviation};
+}
+
+struct param_init init_uniform(float limit)
+{
+    return (struct param_init){.deviation = limit, .uniform = true};
+}
 
 struct arena *arena_new(void)
 {
@@ -28,7 +46,8 @@ void arena_free(struct arena *arena)
     free(arena);
 }
 
-struct tensor *arena_add(struct arena *arena, int group, bool decay, int ndim, const int *dim, const char *format, ...)
+struct tensor *arena_add(struct arena *arena, int group, struct param_init init, int ndim, const int *dim,
+                         const char *format, ...)
 {
     char name[256];
     va_list args;
@@ -46,7 +65,7 @@ struct tensor *arena_add(struct arena *arena, int group, bool decay, int ndim, c
     *tensor = (struct tensor){.dtype = DTYPE_F32, .ndim = ndim};
     memcpy(tensor->dim, dim, (size_t)ndim * sizeof *dim);
     arena->params[arena->count++] =
-        (struct param){.name = mem_format("%s", name), .tensor = tensor, .group = group, .decay = decay};
+        (struct param){.name = mem_format("%s", name), .tensor = tensor, .group = group, .init = init};
     return tensor;
 }
 
@@ -69,7 +88,8 @@ static void upload_block_rates(struct arena *arena)
     for (int i = 0; i < arena->count; i++) {
         const struct param *param = &arena->params[i];
         for (size_t block = 0; param->trained && block < padded(param) / ARENA_BLOCK; block++)
-            rates[param->offset / ARENA_BLOCK + block] = param->group * 2 + param->decay;
+            rates[param->offset / ARENA_BLOCK + block] =
+                param->group * 2 + (arena->decay_vectors || param->tensor->ndim > 1);
     }
     arena->block_rates = buffer_new(arena->dev, blocks * sizeof *rates);
     buffer_upload(arena->block_rates, 0, rates, blocks * sizeof *rates);
@@ -115,6 +135,26 @@ int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_gro
     for (int i = 0; i < arena->count && !device_failed(dev); i++)
         bind(arena, &arena->params[i]);
     return device_failed(dev) ? device_finish(dev, err) : 0;
+}
+
+void arena_initialise(struct arena *arena, uint64_t seed)
+{
+    for (int i = 0; i < arena->count; i++) {
+        const struct param *param = &arena->params[i];
+        struct hash name = hash_begin();
+        hash_add_text(&name, param->name);
+        struct random random = random_begin(seed ^ name.low);
+        size_t count = tensor_count(param->tensor);
+        float *numbers = mem_new(count, sizeof *numbers); // [count]
+        for (size_t j = 0; j < count; j++) {
+            double draw = param->init.deviation == 0 ? 0
+                          : param->init.uniform      ? 2 * random_uniform(&random) - 1
+                                                     : random_normal(&random);
+            numbers[j] = param->init.mean + param->init.deviation * (float)draw;
+        }
+        arena_upload(arena, param, numbers);
+        free(numbers);
+    }
 }
 
 struct param *arena_find(const struct arena *arena, const char *name)

@@ -1,8 +1,9 @@
 /* Parameters, in flat memory: one launch updates them all, one write saves them all.
  *
  *     struct arena *arena = arena_new();
- *     struct tensor *w = arena_add(arena, GROUP_HEAD, true, 2, (int[]){512, 384}, "%s.weight", "image_head.fc1");
+ *     struct tensor *w = arena_add(arena, GROUP_HEAD, init_normal(0.02f), 2, (int[]){512, 384}, "%s.weight", "fc1");
  *     if (arena_allocate(arena, dev, 1u << GROUP_HEAD, &err) != 0) ...   // groups that are trained
+ *     arena_initialise(arena, seed);
  *     arena_upload(arena, arena_find(arena, "image_head.fc1.weight"), numbers);
  *
  * Trained parameters come first, in the order they were added, each padded to ARENA_BLOCK numbers, with gradients and
@@ -13,13 +14,24 @@
 
 #include "runtime/tensor.h"
 
+#include <stdint.h>
+
 enum { ARENA_BLOCK = 256 }; /* numbers; a block belongs to one parameter, so that it has one learning rate */
+
+/* What a parameter starts from: mean + deviation * (a normal number, or a uniform one in [-1, 1)). */
+struct param_init {
+    float mean, deviation;
+    bool uniform;
+};
+struct param_init init_constant(float value);
+struct param_init init_normal(float deviation);
+struct param_init init_uniform(float limit);
 
 struct param {
     char *name;
     struct tensor *tensor; /* handed out by arena_add; its buffer comes with arena_allocate */
     int group;             /* 0 to 7: shares a learning rate */
-    bool decay;            /* weight decay applies */
+    struct param_init init;
     bool trained;
     size_t offset; /* in numbers, in `values` (trained) or `frozen` */
 };
@@ -31,18 +43,22 @@ struct arena {
     size_t trained_numbers, frozen_numbers;            /* padded */
     struct buffer *values, *grads, *moment1, *moment2; // [trained_numbers] float; NULL when nothing is trained
     struct buffer *frozen;                             // [frozen_numbers] float
-    struct buffer *block_rates;                        // [trained_numbers / ARENA_BLOCK] int: group * 2 + decay
+    struct buffer *block_rates; // [trained_numbers / ARENA_BLOCK] int: group * 2 + 1 if weight decay applies
+    bool decay_vectors;         /* weight decay also for what has one dimension: norms, biases, the logit scale */
 };
 
 struct arena *arena_new(void);
 void arena_free(struct arena *arena);
 
 /* A float parameter. The name must be new. */
-struct tensor *arena_add(struct arena *arena, int group, bool decay, int ndim, const int *dim, const char *format, ...)
-    PRINTF_LIKE(6, 7);
+struct tensor *arena_add(struct arena *arena, int group, struct param_init init, int ndim, const int *dim,
+                         const char *format, ...) PRINTF_LIKE(6, 7);
 
 /* Gives every parameter its memory; `trained_groups` is a bit mask. Moments and gradients start at zero. */
 int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_groups, struct error *err) MUST_CHECK;
+
+/* Gives every parameter its first values; they depend on its name and the seed alone. */
+void arena_initialise(struct arena *arena, uint64_t seed);
 
 struct param *arena_find(const struct arena *arena, const char *name); /* NULL when there is none */
 void arena_upload(struct arena *arena, const struct param *param, const float *numbers);

@@ -26,6 +26,10 @@ struct launch_arg {
     {                                                                                                                  \
         .kind = ARG_KIND_BUFFER, .buffer = tensor_buffer(tensor_or_null)                                               \
     }
+#define ARG_MEMORY(buffer_or_null)                                                                                     \
+    {                                                                                                                  \
+        .kind = ARG_KIND_BUFFER, .buffer = (buffer_or_null)                                                            \
+    }
 #define ARG_INT(value)                                                                                                 \
     {                                                                                                                  \
         .kind = ARG_KIND_INT, .integer = (value)                                                                       \

@@ -1,6 +1,7 @@
 #include "runtime/tape.h"
 
 #include "runtime/launch.h"
+#include "runtime/util/random.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ struct tape {
     int node_count, node_capacity;
     struct pending pending[NODE_INPUTS];
     int pending_count;
-    uint64_t seed, draws;
+    struct random random;
 };
 
 struct tape *tape_new(struct device *dev, bool recording)
@@ -244,15 +245,10 @@ void tape_grad_alias(struct tape *tape, struct tensor *x, struct tensor *grad)
 
 void tape_seed(struct tape *tape, uint64_t seed)
 {
-    tape->seed = seed;
-    tape->draws = 0;
+    tape->random = random_begin(seed);
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014) over a counter. */
 uint64_t tape_next_seed(struct tape *tape)
 {
-    uint64_t z = tape->seed + ++tape->draws * UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
+    return random_bits(&tape->random);
 }

@@ -31,7 +31,7 @@ struct op {
     void (*backward)(struct tape *tape, const struct node *node);
 };
 
-enum { NODE_INPUTS = 6, NODE_SAVED = 4 };
+enum { NODE_INPUTS = 6, NODE_SAVED = 5 };
 
 struct node {
     const struct op *op;

@@ -1,0 +1,34 @@
+/* AdamW (Loshchilov, Hutter 2019) over every trained parameter of an arena: one launch, plus two when gradients are
+ * clipped. The host does not wait.
+ *
+ *     struct adamw settings = {.beta1 = 0.9f, .beta2 = 0.98f, .eps = 1e-6f, .max_norm = 1};
+ *     settings.rates[GROUP_IMAGE] = 1e-5f;
+ *     settings.weight_decay[GROUP_IMAGE] = 0.2f;
+ *     for (settings.step = 1; ; settings.step++) {
+ *         arena_zero_gradients(arena);
+ *         ... forward, backward ...
+ *         adamw_step(arena, &settings);
+ *     }
+ *
+ * With torch.optim.AdamW's formula: p *= 1 - rate * decay; p -= rate * m_hat / (sqrt(v_hat) + eps), where decay is 0
+ * for parameters that were added without it. The arena keeps both moments.
+ */
+#ifndef OCLIP_ADAMW_H
+#define OCLIP_ADAMW_H
+
+#include "runtime/arena.h"
+
+enum { ADAMW_GROUPS = 8 };
+
+struct adamw {
+    float beta1, beta2, eps;
+    float rates[ADAMW_GROUPS];        /* learning rate of each group of the arena */
+    float weight_decay[ADAMW_GROUPS]; /* of those parameters of the group that decay */
+    float max_norm;                   /* the gradients' norm is clipped to it (grad_norm.h); 0: it is not */
+    int step;                         /* counted from 1 */
+};
+
+/* Does nothing where nothing is trained. */
+void adamw_step(struct arena *arena, const struct adamw *settings);
+
+#endif

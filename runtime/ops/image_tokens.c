@@ -1,0 +1,42 @@
+#include "runtime/launch.h"
+#include "runtime/ops/ops.h"
+
+static void image_tokens_backward(struct tape *tape, const struct node *node)
+{
+    struct device *dev = tape_device(tape);
+    const struct tensor *dy = node->out->grad;
+    int tokens = node->in[2]->dim[0], width = tensor_width(dy), batch = tensor_rows(dy) / tokens;
+    int accumulate = 0, accumulate_class = 0, accumulate_position = 0;
+
+    struct tensor *dpatches = tape_grad(tape, node->in[0], &accumulate);
+    if (dpatches)
+        LAUNCH(dev, "image_tokens.cl", "image_tokens_patches", range_rows(dev, (size_t)tensor_rows(dpatches)),
+               ARG_BUFFER(dpatches), ARG_BUFFER(dy), ARG_INT(tokens), ARG_INT(width), ARG_INT(accumulate));
+
+    struct tensor *dclass_token = tape_grad(tape, node->in[1], &accumulate_class);
+    struct tensor *dposition = tape_grad(tape, node->in[2], &accumulate_position);
+    if (dclass_token || dposition)
+        LAUNCH(dev, "image_tokens.cl", "image_tokens_sums", range_rows(dev, dposition ? (size_t)tokens : 1),
+               ARG_BUFFER(dclass_token), ARG_BUFFER(dposition), ARG_BUFFER(dy), ARG_INT(batch), ARG_INT(tokens),
+               ARG_INT(width), ARG_INT(accumulate_class), ARG_INT(accumulate_position));
+}
+static const struct op image_tokens_op = {"image_tokens", image_tokens_backward};
+
+struct tensor *op_image_tokens(struct tape *tape, struct tensor *patches, struct tensor *class_token,
+                               struct tensor *position)
+{
+    EXPECT(position, "image_tokens: position", DTYPE_F32, -1, -1);
+    int tokens = position->dim[0], width = position->dim[1];
+    EXPECT(class_token, "image_tokens: class token", DTYPE_F32, width);
+    EXPECT(patches, "image_tokens: patches", DTYPE_F32, -1, width);
+    CHECK(tokens > 1 && patches->dim[0] % (tokens - 1) == 0, "image_tokens: patches %s for positions %s",
+          tensor_shape(patches).text, tensor_shape(position).text);
+
+    struct device *dev = tape_device(tape);
+    int rows = patches->dim[0] / (tokens - 1) * tokens;
+    struct tensor *y = TAPE_TENSOR(tape, DTYPE_F32, rows, width);
+    LAUNCH(dev, "image_tokens.cl", "image_tokens_forward", range_rows(dev, (size_t)rows), ARG_BUFFER(y),
+           ARG_BUFFER(patches), ARG_BUFFER(class_token), ARG_BUFFER(position), ARG_INT(tokens), ARG_INT(width));
+    tape_push(tape, (struct node){.op = &image_tokens_op, .in = {patches, class_token, position}, .out = y});
+    return y;
+}

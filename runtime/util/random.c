@@ -1,0 +1,43 @@
+#include "runtime/util/random.h"
+
+#include <math.h>
+
+struct random random_begin(uint64_t seed)
+{
+    return (struct random){seed};
+}
+
+uint64_t random_bits(struct random *random)
+{
+    uint64_t z = random->state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+double random_uniform(struct random *random)
+{
+    return (double)(random_bits(random) >> 11) * 0x1p-53;
+}
+
+double random_normal(struct random *random)
+{
+    const double two_pi = 6.283185307179586;
+    double radius = sqrt(-2 * log(1 - random_uniform(random)));
+    return radius * cos(two_pi * random_uniform(random));
+}
+
+size_t random_below(struct random *random, size_t limit)
+{
+    return (size_t)(random_uniform(random) * (double)limit);
+}
+
+void random_shuffle(struct random *random, int *items, size_t count)
+{
+    for (size_t i = count; i > 1; i--) {
+        size_t j = random_below(random, i);
+        int kept = items[i - 1];
+        items[i - 1] = items[j];
+        items[j] = kept;
+    }
+}
