@@ -1,0 +1,31 @@
+/* From a model folder's config.json to a tower's own description.
+ *
+ *     struct vit_config vit;
+ *     const struct layout *layout;
+ *     if (config_read_vit(&vit, &layout, config, file, "", "dinov2-small/config.json", &err) != 0) return -1;
+ *
+ * What a config leaves out (timm names an architecture only) is read off the shapes of the weights; `file` may be NULL
+ * where there are none yet. Every size is bounded before it is used.
+ */
+#ifndef OCLIP_CONFIG_H
+#define OCLIP_CONFIG_H
+
+#include "models/files/layout.h"
+#include "models/towers/bert.h"
+#include "models/towers/vit.h"
+
+/* Leaves image_side, mean and std to the preprocessing. */
+int config_read_vit(struct vit_config *vit, const struct layout **layout, const json_t *config,
+                    const struct safetensors *file, const char *prefix, const char *path, struct error *err) MUST_CHECK;
+
+/* Pooling and normalisation are members "oclip_pooling" and "oclip_normalise", put there by config_add_pooling. */
+int config_read_bert(struct bert_config *bert, const struct layout **layout, const json_t *config, const char *path,
+                     struct error *err) MUST_CHECK;
+
+/* Adds what modules.json and 1_Pooling/config.json of a sentence-transformers folder say to its config. */
+int config_add_pooling(json_t *config, const char *folder, struct error *err) MUST_CHECK;
+
+/* The prefix that every tensor of a tower has in this file: "" or "bert." and the like. */
+const char *config_find_prefix(const struct layout *layout, const struct safetensors *file);
+
+#endif

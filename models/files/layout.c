@@ -1,0 +1,229 @@
+#include "models/files/layout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WEIGHT_AND_BIAS(ours, theirs)                                                                                  \
+    {ours ".weight", theirs ".weight", 0, 0, 0},                                                                       \
+    {                                                                                                                  \
+        ours ".bias", theirs ".bias", 0, 0, 0                                                                          \
+    }
+#define QKV(theirs, q, k, v)                                                                                           \
+    {"%d.qkv.weight", theirs q ".weight", 0, 3, 0}, {"%d.qkv.weight", theirs k ".weight", 1, 3, 0},                    \
+        {"%d.qkv.weight", theirs v ".weight", 2, 3, 0}, {"%d.qkv.bias", theirs q ".bias", 0, 3, 0},                    \
+        {"%d.qkv.bias", theirs k ".bias", 1, 3, 0},                                                                    \
+    {                                                                                                                  \
+        "%d.qkv.bias", theirs v ".bias", 2, 3, 0                                                                       \
+    }
+#define END                                                                                                            \
+    {                                                                                                                  \
+        NULL, NULL, 0, 0, 0                                                                                            \
+    }
+
+/* transformers' Dinov2Model */
+static const struct layout_row dinov2_rows[] = {
+    {"class_token", "embeddings.cls_token", 0, 0, 2},
+    {"position", "embeddings.position_embeddings", 0, 0, 1},
+    WEIGHT_AND_BIAS("patch", "embeddings.patch_embeddings.projection"),
+    WEIGHT_AND_BIAS("%d.norm1", "encoder.layer.%d.norm1"),
+    QKV("encoder.layer.%d.attention.attention.", "query", "key", "value"),
+    WEIGHT_AND_BIAS("%d.out", "encoder.layer.%d.attention.output.dense"),
+    {"%d.scale1", "encoder.layer.%d.layer_scale1.lambda1", 0, 0, 0},
+    WEIGHT_AND_BIAS("%d.norm2", "encoder.layer.%d.norm2"),
+    WEIGHT_AND_BIAS("%d.fc1", "encoder.layer.%d.mlp.fc1"),
+    WEIGHT_AND_BIAS("%d.fc2", "encoder.layer.%d.mlp.fc2"),
+    {"%d.scale2", "encoder.layer.%d.layer_scale2.lambda1", 0, 0, 0},
+    WEIGHT_AND_BIAS("norm", "layernorm"),
+    END,
+};
+const struct layout layout_dinov2 = {"dinov2", dinov2_rows};
+
+/* timm's VisionTransformer */
+static const struct layout_row timm_vit_rows[] = {
+    {"class_token", "cls_token", 0, 0, 2},           {"position", "pos_embed", 0, 0, 1},
+    WEIGHT_AND_BIAS("patch", "patch_embed.proj"),    WEIGHT_AND_BIAS("%d.norm1", "blocks.%d.norm1"),
+    WEIGHT_AND_BIAS("%d.qkv", "blocks.%d.attn.qkv"), WEIGHT_AND_BIAS("%d.out", "blocks.%d.attn.proj"),
+    {"%d.scale1", "blocks.%d.ls1.gamma", 0, 0, 0},   WEIGHT_AND_BIAS("%d.norm2", "blocks.%d.norm2"),
+    WEIGHT_AND_BIAS("%d.fc1", "blocks.%d.mlp.fc1"),  WEIGHT_AND_BIAS("%d.fc2", "blocks.%d.mlp.fc2"),
+    {"%d.scale2", "blocks.%d.ls2.gamma", 0, 0, 0},   WEIGHT_AND_BIAS("norm", "norm"),
+    WEIGHT_AND_BIAS("classifier", "head"),           END,
+};
+const struct layout layout_timm_vit = {"timm vit", timm_vit_rows};
+
+/* transformers' BertModel */
+static const struct layout_row bert_rows[] = {
+    {"word", "embeddings.word_embeddings.weight", 0, 0, 0},
+    {"position", "embeddings.position_embeddings.weight", 0, 0, 0},
+    {"type", "embeddings.token_type_embeddings.weight", 0, 0, 0},
+    WEIGHT_AND_BIAS("norm", "embeddings.LayerNorm"),
+    QKV("encoder.layer.%d.attention.self.", "query", "key", "value"),
+    WEIGHT_AND_BIAS("%d.out", "encoder.layer.%d.attention.output.dense"),
+    WEIGHT_AND_BIAS("%d.norm1", "encoder.layer.%d.attention.output.LayerNorm"),
+    WEIGHT_AND_BIAS("%d.fc1", "encoder.layer.%d.intermediate.dense"),
+    WEIGHT_AND_BIAS("%d.fc2", "encoder.layer.%d.output.dense"),
+    WEIGHT_AND_BIAS("%d.norm2", "encoder.layer.%d.output.LayerNorm"),
+    END,
+};
+const struct layout layout_bert = {"bert", bert_rows};
+
+static const struct layout_row head_mlp_rows[] = {
+    WEIGHT_AND_BIAS("fc1", "fc1"),
+    WEIGHT_AND_BIAS("fc2", "fc2"),
+    WEIGHT_AND_BIAS("norm", "norm"),
+    END,
+};
+const struct layout layout_head_mlp = {"mlp head", head_mlp_rows};
+
+static const struct layout_row head_linear_rows[] = {{"fc1.weight", "weight", 0, 0, 0}, END};
+const struct layout layout_head_linear = {"linear head", head_linear_rows};
+
+static const struct layout_row logit_scale_rows[] = {{"logit_scale", "logit_scale", 0, 0, LAYOUT_SCALAR}, END};
+const struct layout layout_logit_scale = {"logit scale", logit_scale_rows};
+
+struct name {
+    char text[256];
+};
+
+/* "PREFIX.image.%d.fc1" for layer 3; a prefix stands as it is, with a dot behind ours. */
+static struct name expand(const char *prefix, const char *dot, const char *pattern, int layer)
+{
+    struct name name;
+    const char *mark = strstr(pattern, "%d");
+    if (mark)
+        snprintf(name.text, sizeof name.text, "%s%s%.*s%d%s", prefix, dot, (int)(mark - pattern), pattern, layer,
+                 mark + 2);
+    else
+        snprintf(name.text, sizeof name.text, "%s%s%s", prefix, dot, pattern);
+    return name;
+}
+
+static struct param *find_ours(const struct arena *arena, const char *prefix, const char *pattern, int layer)
+{
+    return arena_find(arena, expand(prefix, prefix[0] ? "." : "", pattern, layer).text);
+}
+
+static int parts_of(const struct layout_row *row)
+{
+    return row->parts ? row->parts : 1;
+}
+
+/* The shape a row's tensor has in the file. */
+static void their_shape(struct stored_tensor *stored, const struct layout_row *row, const struct tensor *ours)
+{
+    stored->ndim = 0;
+    stored->count = 1;
+    for (int i = 0; i < row->leading_ones; i++)
+        stored->shape[stored->ndim++] = 1;
+    for (int i = 0; i < ours->ndim && row->leading_ones != LAYOUT_SCALAR; i++) {
+        long size = i == 0 ? ours->dim[i] / parts_of(row) : ours->dim[i];
+        stored->shape[stored->ndim++] = size;
+        stored->count *= size;
+    }
+}
+
+static int check_shape(const struct stored_tensor *got, const struct stored_tensor *want, struct error *err)
+{
+    bool same = got->ndim == want->ndim;
+    for (int i = 0; same && i < want->ndim; i++)
+        same = got->shape[i] == want->shape[i];
+    /* One number is one number, whether it is written as [] or [1]. */
+    if (same || (got->count == 1 && want->count == 1))
+        return 0;
+    char text[2][160] = {"", ""};
+    const struct stored_tensor *both[] = {got, want};
+    for (int t = 0; t < 2; t++)
+        for (int i = 0; i < both[t]->ndim; i++) {
+            size_t used = strlen(text[t]);
+            snprintf(text[t] + used, sizeof text[t] - used, i ? ", %ld" : "%ld", both[t]->shape[i]);
+        }
+    return error_set(err, EXIT_BAD_DATA, "%s: tensor %s has shape [%s], but its config.json asks for [%s]", got->file,
+                     got->name, text[0], text[1]);
+}
+
+/* One row: `numbers` collects the parts of a parameter until the last one is in. */
+static int load_row(struct arena *arena, const struct param *param, const struct layout_row *row, const char *theirs,
+                    const struct safetensors *file, const struct layout *layout, float **numbers, struct error *err)
+{
+    const struct stored_tensor *stored = safetensors_find(file, theirs);
+    if (!stored)
+        return error_set(err, EXIT_BAD_DATA, "tensor %s is missing (%s layout); is this the file its config.json says?",
+                         theirs, layout->name);
+    struct stored_tensor want;
+    their_shape(&want, row, param->tensor);
+    if (check_shape(stored, &want, err) != 0)
+        return -1;
+    if (row->part == 0)
+        *numbers = mem_new(tensor_count(param->tensor), sizeof(float));
+    if (safetensors_to_float(*numbers + (long)row->part * want.count, stored, err) != 0)
+        return -1;
+    if (row->part == parts_of(row) - 1) {
+        arena_upload(arena, param, *numbers);
+        free(*numbers);
+        *numbers = NULL;
+    }
+    return 0;
+}
+
+static int layers_of(const struct layout_row *row, int layers)
+{
+    return strstr(row->ours, "%d") ? layers : 1;
+}
+
+int layout_load(struct arena *arena, const struct layout *layout, const char *our_prefix, int layers,
+                const struct safetensors *file, const char *their_prefix, struct error *err)
+{
+    /* A parameter's parts stand in adjacent rows, so one buffer a layer is enough. */
+    float **numbers = mem_new((size_t)layers + 1, sizeof *numbers); // [layers + 1]
+    int result = 0;
+    for (const struct layout_row *row = layout->rows; row->ours && result == 0; row++)
+        for (int layer = 0; layer < layers_of(row, layers) && result == 0; layer++) {
+            const struct param *param = find_ours(arena, our_prefix, row->ours, layer);
+            if (param)
+                result = load_row(arena, param, row, expand(their_prefix, "", row->theirs, layer).text, file, layout,
+                                  &numbers[layer], err);
+        }
+    for (int layer = 0; layer <= layers; layer++)
+        free(numbers[layer]);
+    free(numbers);
+    return result;
+}
+
+static void collect_row(struct tensor_list *list, const struct arena *arena, const struct param *param,
+                        const struct layout_row *row, const char *theirs)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? 2 * list->capacity : 256;
+        list->items = mem_grow(list->items, (size_t)list->capacity, sizeof *list->items);
+    }
+    struct stored_tensor stored = {.name = mem_format("%s", theirs), .dtype = STORED_F32};
+    their_shape(&stored, row, param->tensor);
+    float *whole = mem_new(tensor_count(param->tensor), sizeof *whole), // [parts * stored.count]
+        *part = mem_new((size_t)stored.count, sizeof *part);            // [stored.count]
+    arena_download(whole, arena, param);
+    memcpy(part, whole + (long)row->part * stored.count, (size_t)stored.count * sizeof *part);
+    free(whole);
+    stored.data = part;
+    list->items[list->count++] = stored;
+}
+
+void layout_collect(struct tensor_list *list, const struct arena *arena, const struct layout *layout,
+                    const char *our_prefix, int layers, const char *their_prefix)
+{
+    for (const struct layout_row *row = layout->rows; row->ours; row++)
+        for (int layer = 0; layer < layers_of(row, layers); layer++) {
+            const struct param *param = find_ours(arena, our_prefix, row->ours, layer);
+            if (param)
+                collect_row(list, arena, param, row, expand(their_prefix, "", row->theirs, layer).text);
+        }
+}
+
+void tensor_list_free(struct tensor_list *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        free((char *)(size_t)list->items[i].name);
+        free((void *)(size_t)list->items[i].data);
+    }
+    free(list->items);
+    *list = (struct tensor_list){0};
+}

@@ -1,0 +1,49 @@
+#include "models/towers/module.h"
+
+#include <string.h>
+
+struct linear linear_declare(struct arena *arena, int group, int in, int out, bool bias, struct param_init init,
+                             const char *name)
+{
+    /* PyTorch draws biases like the weights when those are uniform; transformers' normal ones start at zero. */
+    struct param_init bias_init = init.uniform ? init : init_constant(0);
+    return (struct linear){
+        .weight = arena_add(arena, group, init, 2, (int[]){out, in}, "%s.weight", name),
+        .bias = bias ? arena_add(arena, group, bias_init, 1, (int[]){out}, "%s.bias", name) : NULL,
+    };
+}
+
+struct tensor *linear_forward(struct tape *tape, const struct linear *linear, struct tensor *x,
+                              enum activation activation)
+{
+    return op_linear(tape, x, linear->weight, linear->bias, activation);
+}
+
+struct norm norm_declare(struct arena *arena, int group, int width, float eps, const char *name)
+{
+    return (struct norm){
+        .weight = arena_add(arena, group, init_constant(1), 1, (int[]){width}, "%s.weight", name),
+        .bias = arena_add(arena, group, init_constant(0), 1, (int[]){width}, "%s.bias", name),
+        .eps = eps,
+    };
+}
+
+struct tensor *norm_forward(struct tape *tape, const struct norm *norm, struct tensor *x)
+{
+    return op_layernorm(tape, x, norm->weight, norm->bias, norm->eps);
+}
+
+int activation_of_name(enum activation *activation, const char *name, struct error *err)
+{
+    static const struct {
+        const char *name;
+        enum activation activation;
+    } names[] = {{"gelu", ACTIVATION_GELU}, {"quick_gelu", ACTIVATION_QUICK_GELU}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i].name, name) == 0) {
+            *activation = names[i].activation;
+            return 0;
+        }
+    }
+    return error_set(err, EXIT_BAD_DATA, "activation \"%s\" is not one oclip knows (gelu, quick_gelu)", name);
+}

@@ -1,0 +1,35 @@
+/* The pieces towers are made of: parameters declared under a name, and their forward pass.
+ *
+ *     struct linear fc1 = linear_declare(arena, GROUP_IMAGE, 384, 1536, true, init_normal(0.02f), "fc1");
+ *     ...
+ *     struct tensor *h = linear_forward(tape, &fc1, x, ACTIVATION_GELU);      // [rows, 384] -> [rows, 1536]
+ */
+#ifndef OCLIP_MODULE_H
+#define OCLIP_MODULE_H
+
+#include "runtime/arena.h"
+#include "runtime/ops/ops.h"
+
+/* Parameter groups: each may be frozen, and has its learning rate. */
+enum { GROUP_IMAGE, GROUP_TEXT, GROUP_HEAD, GROUP_SCALE };
+
+struct linear {
+    struct tensor *weight; // [out, in]
+    struct tensor *bias;   // [out] or NULL
+};
+struct linear linear_declare(struct arena *arena, int group, int in, int out, bool bias, struct param_init init,
+                             const char *name);
+struct tensor *linear_forward(struct tape *tape, const struct linear *linear, struct tensor *x,
+                              enum activation activation);
+
+struct norm {
+    struct tensor *weight, *bias; // [width]
+    float eps;
+};
+struct norm norm_declare(struct arena *arena, int group, int width, float eps, const char *name);
+struct tensor *norm_forward(struct tape *tape, const struct norm *norm, struct tensor *x);
+
+/* "gelu", "quick_gelu" as Hugging Face's config.json spells them. */
+int activation_of_name(enum activation *activation, const char *name, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,509 @@
+/* Token ids against the `tokenizers` library (goldens/make_tokenizer.py), and folders that are not as they should be.
+ */
+#include "models/tokenizers/tokenizer.h"
+#include "models/tokenizers/utf8.h"
+#include "runtime/util/file.h"
+#include "runtime/util/json.h"
+#include "tests/scratch.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MOST_IDS = 512, GUARD = -7 };
+
+#define SMALL_VOCABULARY "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nun\n##aff\n##able\na\n##a\ncafe\n"
+
+static char *data_path(const char *name)
+{
+    const char *root = getenv("OCLIP_TEST_DATA");
+    return path_join(root ? root : "tests", name);
+}
+
+static struct tokenizer *open_good(const char *folder)
+{
+    struct tokenizer *tokenizer;
+    struct error err = {0};
+    if (tokenizer_open(&tokenizer, folder, &err) != 0)
+        fail_msg("%s", err.text);
+    return tokenizer;
+}
+
+static struct tokenizer *open_minilm(void)
+{
+    char *folder = data_path("goldens/minilm-tokenizer");
+    struct tokenizer *tokenizer = open_good(folder);
+    free(folder);
+    return tokenizer;
+}
+
+static void put_text(const char *folder, const char *name, const char *text)
+{
+    free(scratch_file(folder, name, text, strlen(text)));
+}
+
+static void put_json(const char *folder, const char *name, json_t *root)
+{
+    struct error err = {0};
+    char *path = path_join(folder, name);
+    if (json_write(root, path, &err) != 0)
+        fail_msg("%s", err.text);
+    json_decref(root);
+    free(path);
+}
+
+/* The whole vocab.txt of the goldens; caller frees. */
+static char *read_vocabulary(void)
+{
+    char *path = data_path("goldens/minilm-tokenizer/vocab.txt"), *text;
+    struct error err = {0};
+    if (file_read(&text, NULL, path, 1 << 20, &err) != 0)
+        fail_msg("%s", err.text);
+    free(path);
+    return text;
+}
+
+/* ---- goldens ---- */
+
+static json_t *read_groups(void)
+{
+    char *path = data_path("goldens/tokenizer/cases.json");
+    json_t *root;
+    struct error err = {0};
+    if (json_read(&root, path, &err) != 0)
+        fail_msg("%s", err.text);
+    free(path);
+    assert_true(json_array_size(json_object_get(root, "groups")) >= 4);
+    return root;
+}
+
+/* A case's text; caller frees. */
+static char *case_text(const json_t *golden)
+{
+    const char *hex = json_text_or(golden, "hex", NULL), *plain = json_text_or(golden, "text", "");
+    size_t length = hex ? strlen(hex) / 2 : strlen(plain), repeat = (size_t)json_int_or(golden, "repeat", 1);
+    char *text = mem_new(length * repeat + 1, 1);
+    for (size_t i = 0; i < length * repeat; i++) {
+        char digits[3] = {0};
+        if (hex)
+            memcpy(digits, hex + 2 * (i % length), 2);
+        text[i] = hex ? (char)strtol(digits, NULL, 16) : plain[i % length];
+    }
+    return text;
+}
+
+static void check_case(const struct tokenizer *tokenizer, const json_t *golden)
+{
+    const json_t *want = json_object_get(golden, "ids");
+    int ids[MOST_IDS], limit = json_int_or(golden, "limit", 0);
+    char *text = case_text(golden);
+    ids[limit] = GUARD;
+    int count = tokenizer_encode(tokenizer, ids, limit, text);
+    assert_int_equal(ids[limit], GUARD);
+    bool equal = (size_t)count == json_array_size(want);
+    for (int i = 0; equal && i < count; i++)
+        equal = ids[i] == json_integer_value(json_array_get(want, (size_t)i));
+    if (!equal)
+        fail_msg("other ids than the reference for '%.200s' (limit %d)", text, limit);
+    free(text);
+}
+
+static void check_cases(const struct tokenizer *tokenizer, const json_t *group)
+{
+    size_t index;
+    json_t *golden, *cases = json_object_get(group, "cases");
+    assert_true(json_array_size(cases) > 100);
+    json_array_foreach(cases, index, golden) check_case(tokenizer, golden);
+}
+
+static void vocab_txt_gives_the_reference_ids(void **state)
+{
+    (void)state;
+    json_t *root = read_groups(), *group;
+    char *vocabulary = read_vocabulary();
+    size_t index;
+    json_array_foreach(json_object_get(root, "groups"), index, group)
+    {
+        char *folder = scratch_new();
+        put_text(folder, "vocab.txt", vocabulary);
+        put_json(folder, "tokenizer_config.json", json_incref(json_object_get(group, "config")));
+        struct tokenizer *tokenizer = open_good(folder);
+        check_cases(tokenizer, group);
+        tokenizer_close(tokenizer);
+        scratch_free(folder);
+    }
+    free(vocabulary);
+    json_decref(root);
+}
+
+/* A tokenizer.json around the lines of `vocabulary`; those in brackets, "[unused1]" and its like left out, are added
+ * tokens. */
+static json_t *tokenizer_json(const char *vocabulary, json_t *normalizer)
+{
+    json_t *tokens = json_object(), *added = json_array();
+    int id = 0;
+    for (const char *line = vocabulary; *line; line = strchr(line, '\n') + 1, id++) {
+        size_t length = strcspn(line, "\n");
+        assert_int_equal(json_object_setn_new(tokens, line, length, json_integer(id)), 0);
+        if (length > 2 && line[0] == '[' && line[1] != 'u')
+            json_array_append_new(added,
+                                  json_pack("{s:i, s:s%, s:b}", "id", id, "content", line, length, "normalized", 0));
+    }
+    return json_pack("{s:o, s:{s:s}, s:o, s:{s:s, s:s, s:s, s:i, s:o}}", "normalizer", normalizer, "pre_tokenizer",
+                     "type", "BertPreTokenizer", "added_tokens", added, "model", "type", "WordPiece", "unk_token",
+                     "[UNK]", "continuing_subword_prefix", "##", "max_input_chars_per_word", 100, "vocab", tokens);
+}
+
+static json_t *bert_normalizer(bool lowercase)
+{
+    return json_pack("{s:s, s:b, s:b, s:n, s:b}", "type", "BertNormalizer", "clean_text", 1, "handle_chinese_chars", 1,
+                     "strip_accents", "lowercase", lowercase);
+}
+
+static void tokenizer_json_gives_the_reference_ids(void **state)
+{
+    (void)state;
+    json_t *root = read_groups();
+    char *vocabulary = read_vocabulary();
+    for (size_t i = 0; i < 2; i++) {
+        char *folder = scratch_new();
+        put_json(folder, "tokenizer.json", tokenizer_json(vocabulary, bert_normalizer(i == 0)));
+        struct tokenizer *tokenizer = open_good(folder);
+        check_cases(tokenizer, json_array_get(json_object_get(root, "groups"), i));
+        tokenizer_close(tokenizer);
+        scratch_free(folder);
+    }
+    free(vocabulary);
+    json_decref(root);
+}
+
+/* ---- small vocabularies, where the ids can be seen ---- */
+
+static void check_ids(const struct tokenizer *tokenizer, const char *text, const int *want, int count)
+{
+    int ids[MOST_IDS];
+    assert_int_equal(tokenizer_encode(tokenizer, ids, MOST_IDS, text), count);
+    assert_memory_equal(ids, want, (size_t)count * sizeof *ids);
+}
+#define CHECK_IDS(tokenizer, text, ...)                                                                                \
+    check_ids(tokenizer, text, (const int[]){__VA_ARGS__}, (int)(sizeof(int[]){__VA_ARGS__} / sizeof(int)))
+
+static void added_tokens_are_found_in_the_text(void **state)
+{
+    (void)state;
+    char *folder = scratch_new();
+    json_t *root = tokenizer_json(SMALL_VOCABULARY, bert_normalizer(true));
+    json_t *added = json_object_get(root, "added_tokens");
+    json_array_append_new(added, json_pack("{s:i, s:s, s:b}", "id", 11, "content", "[SEP]a", "normalized", 0));
+    json_array_append_new(added, json_pack("{s:i, s:s, s:b}", "id", 12, "content", "Caf\u00E9 A", "normalized", 1));
+    put_json(folder, "tokenizer.json", root);
+    struct tokenizer *tokenizer = open_good(folder);
+    assert_int_equal(tokenizer_vocabulary_size(tokenizer), 13);
+    CHECK_IDS(tokenizer, "a[MASK]un", 2, 8, 4, 5, 3);
+    CHECK_IDS(tokenizer, "[SEP]ab [SEP]", 2, 11, 1, 3, 3); /* the longest wins, the rest is a word of its own */
+    CHECK_IDS(tokenizer, "unCAFE aa", 2, 5, 12, 8, 3);     /* found after normalising, inside words too */
+    CHECK_IDS(tokenizer, "cafe", 2, 10, 3);
+    tokenizer_close(tokenizer);
+    scratch_free(folder);
+}
+
+static void line_ends_and_repeated_tokens_of_vocab_txt(void **state)
+{
+    (void)state;
+    char *folder = scratch_new();
+    put_text(folder, "vocab.txt", "[CLS]\r\n[SEP]\r\n[UNK]\r\n\r\na\r\na\r\n##b");
+    struct tokenizer *tokenizer = open_good(folder);
+    assert_int_equal(tokenizer_vocabulary_size(tokenizer), 7);
+    CHECK_IDS(tokenizer, "a ab abc", 0, 5, 5, 6, 2, 1);
+    tokenizer_close(tokenizer);
+    scratch_free(folder);
+}
+
+static void names_of_special_tokens_come_from_the_configuration(void **state)
+{
+    (void)state;
+    char *folder = scratch_new();
+    put_text(folder, "vocab.txt", "<s>\n</s>\n<unk>\na\n");
+    put_text(folder, "special_tokens_map.json", "{\"cls_token\": {\"content\": \"<s>\"}, \"unk_token\": \"<unk>\"}");
+    put_text(folder, "tokenizer_config.json", "{\"sep_token\": \"</s>\"}");
+    struct tokenizer *tokenizer = open_good(folder);
+    CHECK_IDS(tokenizer, "a </s> b", 0, 3, 1, 2, 1);
+    tokenizer_close(tokenizer);
+    scratch_free(folder);
+}
+
+/* ---- limits ---- */
+
+static void truncation_keeps_the_last_special_token(void **state)
+{
+    (void)state;
+    struct tokenizer *tokenizer = open_minilm();
+    const char *text = "unaffable, qzxqzx [MASK] climbing!";
+    int whole[MOST_IDS], ids[MOST_IDS];
+    int length = tokenizer_encode(tokenizer, whole, MOST_IDS, text);
+    assert_true(length > 10);
+    for (int limit = 2; limit <= length + 2; limit++) {
+        int want = limit < length ? limit : length;
+        ids[limit] = GUARD;
+        assert_int_equal(tokenizer_encode(tokenizer, ids, limit, text), want);
+        assert_memory_equal(ids, whole, (size_t)(want - 1) * sizeof *ids);
+        assert_int_equal(ids[want - 1], whole[length - 1]);
+        assert_int_equal(ids[limit], GUARD);
+    }
+    tokenizer_close(tokenizer);
+}
+
+static void max_length_comes_from_the_first_file_that_bounds_it(void **state)
+{
+    (void)state;
+    const struct {
+        const char *sentence, *config;
+        int want;
+    } cases[] = {
+        {"{\"max_seq_length\": 128}", "{\"model_max_length\": 256}", 128},
+        {"{\"max_seq_length\": null}", "{\"model_max_length\": 256}", 256},
+        {"{}", "{\"model_max_length\": 1000000000000000019884624838656}", 512},
+        {"{\"max_seq_length\": -3}", "{}", 512},
+        {"{\"max_seq_length\": 1}", "{\"model_max_length\": 1e30}", 512},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *folder = scratch_new();
+        put_text(folder, "vocab.txt", SMALL_VOCABULARY);
+        put_text(folder, "sentence_bert_config.json", cases[i].sentence);
+        put_text(folder, "tokenizer_config.json", cases[i].config);
+        struct tokenizer *tokenizer = open_good(folder);
+        assert_int_equal(tokenizer_max_length(tokenizer), cases[i].want);
+        tokenizer_close(tokenizer);
+        scratch_free(folder);
+    }
+    struct tokenizer *minilm = open_minilm();
+    assert_int_equal(tokenizer_max_length(minilm), 256);
+    assert_int_equal(tokenizer_vocabulary_size(minilm), 30522);
+    tokenizer_close(minilm);
+}
+
+/* ---- text that is no text ---- */
+
+static void broken_utf8_becomes_replacement_characters(void **state)
+{
+    (void)state;
+    const struct {
+        const char *bytes;
+        uint32_t points[8]; // up to 0
+    } cases[] = {
+        /* what Python's bytes.decode(errors="replace") gives */
+        {"\xC3\xA9\xE4\xBD\xA0\xF0\x9F\x98\x80", {0xE9, 0x4F60, 0x1F600}},
+        {"\xFF"
+         "a",
+         {0xFFFD, 'a'}},
+        {"\x80\xBF", {0xFFFD, 0xFFFD}},
+        {"\xC3", {0xFFFD}},
+        {"\xE4\xBD", {0xFFFD}},
+        {"\xF0\x9F\x98"
+         "a",
+         {0xFFFD, 'a'}},
+        {"\xC0\xAF", {0xFFFD, 0xFFFD}},
+        {"\xE0\x80\xAF", {0xFFFD, 0xFFFD, 0xFFFD}},
+        {"\xED\xA0\x80", {0xFFFD, 0xFFFD, 0xFFFD}},
+        {"\xF4\x8F\xBF\xBF\xF4\x90\x80\x80", {0x10FFFF, 0xFFFD, 0xFFFD, 0xFFFD, 0xFFFD}},
+        {"\xE2\x82\xC3\xA9", {0xFFFD, 0xE9}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t count, want = 0;
+        uint32_t *points = utf8_decode_all(&count, cases[i].bytes);
+        while (cases[i].points[want])
+            want++;
+        assert_int_equal(count, want);
+        assert_memory_equal(points, cases[i].points, want * sizeof *points);
+        free(points);
+    }
+}
+
+static void every_code_point_survives_encoding_and_decoding(void **state)
+{
+    (void)state;
+    for (uint32_t point = 1; point < 0x110000; point++) {
+        char text[UTF8_LONGEST + 1] = {0};
+        uint32_t back;
+        if (point >= 0xD800 && point < 0xE000)
+            continue;
+        size_t length = utf8_encode(text, point);
+        assert_int_equal(utf8_decode(&back, text), length);
+        assert_int_equal(back, point);
+    }
+}
+
+static void random_bytes_do_no_harm(void **state)
+{
+    (void)state;
+    struct tokenizer *tokenizer = open_minilm();
+    uint32_t random = 1;
+    for (int round = 0; round < 20000; round++) {
+        char text[64] = {0};
+        int ids[17] = {[16] = GUARD};
+        for (size_t i = 0; i + 1 < 1 + (size_t)round % sizeof text; i++) {
+            random = random * 1664525u + 1013904223u;
+            text[i] = (char)(random >> 24);
+        }
+        int count = tokenizer_encode(tokenizer, ids, 16, text);
+        assert_in_range(count, 2, 16);
+        for (int i = 0; i < count; i++)
+            assert_in_range(ids[i], 0, 30521);
+        assert_int_equal(ids[16], GUARD);
+    }
+    tokenizer_close(tokenizer);
+}
+
+/* ---- folders ---- */
+
+static void check_refused(const char *vocabulary, json_t *tokenizer_file, const char *config, const char *part)
+{
+    char *folder = scratch_new();
+    struct tokenizer *tokenizer;
+    struct error err = {0};
+    if (vocabulary)
+        put_text(folder, "vocab.txt", vocabulary);
+    if (tokenizer_file)
+        put_json(folder, "tokenizer.json", tokenizer_file);
+    if (config)
+        put_text(folder, "tokenizer_config.json", config);
+    assert_int_equal(tokenizer_open(&tokenizer, folder, &err), -1);
+    assert_null(tokenizer);
+    assert_int_equal(err.code, EXIT_BAD_DATA);
+    if (!strstr(err.text, folder) || !strstr(err.text, part))
+        fail_msg("'%s' does not mention '%s' and the folder", err.text, part);
+    scratch_free(folder);
+}
+
+static void bad_folders_are_refused_by_name(void **state)
+{
+    (void)state;
+    check_refused(NULL, NULL, NULL, "neither vocab.txt nor tokenizer.json");
+    check_refused(SMALL_VOCABULARY, NULL, "{\"do_lower_case\": tr", "tokenizer_config.json:1:");
+    check_refused(SMALL_VOCABULARY, NULL, "[1, 2]", "not an object");
+    check_refused("", NULL, NULL, "no [CLS]");
+    check_refused("[CLS]\n[SEP]\na\n", NULL, NULL, "no [UNK]");
+    check_refused("[CLS]\n[UNK]\na\n", NULL, NULL, "no [SEP]");
+    char *long_token = mem_format("[CLS]\n[SEP]\n[UNK]\n%0600d\n", 0);
+    check_refused(long_token, NULL, NULL, "token 3 has 600 bytes");
+    free(long_token);
+}
+
+/* The small tokenizer.json with model.`key` set. */
+static json_t *with_model(const char *key, json_t *value)
+{
+    json_t *root = tokenizer_json(SMALL_VOCABULARY, bert_normalizer(true));
+    json_object_set_new(json_object_get(root, "model"), key, value);
+    return root;
+}
+
+static json_t *with_added_token(json_t *token)
+{
+    json_t *root = tokenizer_json(SMALL_VOCABULARY, bert_normalizer(true));
+    json_array_append_new(json_object_get(root, "added_tokens"), token);
+    return root;
+}
+
+static void bad_tokenizer_json_is_refused_by_name(void **state)
+{
+    (void)state;
+    check_refused(NULL, json_object(), NULL, "only WordPiece");
+    check_refused(SMALL_VOCABULARY, with_model("type", json_string("Unigram")), NULL, "\"Unigram\"");
+    check_refused(NULL, with_model("vocab", json_array()), NULL, "model.vocab");
+    check_refused(NULL, with_model("vocab", json_pack("{s:i}", "[CLS]", -1)), NULL, "\"[CLS]\"");
+    check_refused(NULL, with_model("vocab", json_pack("{s:I}", "a", (json_int_t)1 << 40)), NULL, "\"a\"");
+    check_refused(NULL, with_model("vocab", json_pack("{s:i, s:i}", "[CLS]", 1, "[SEP]", 2)), NULL, "no [UNK]");
+    check_refused(NULL, with_model("max_input_chars_per_word", json_integer(1 << 30)), NULL, "max_input_chars");
+    check_refused(NULL, with_model("continuing_subword_prefix", json_string("@@")), NULL, "\"@@\"");
+    check_refused(NULL, with_added_token(json_pack("{s:s, s:i}", "content", "x", "id", -2)), NULL, "added token");
+    check_refused(NULL, with_added_token(json_pack("{s:i}", "id", 3)), NULL, "added token");
+    check_refused(NULL, tokenizer_json(SMALL_VOCABULARY, json_pack("{s:s}", "type", "NFKC")), NULL, "NFKC");
+}
+
+static void copied_files_open_the_same_tokenizer(void **state)
+{
+    (void)state;
+    char *from = data_path("goldens/minilm-tokenizer"), *to = scratch_new();
+    struct error err = {0};
+    assert_int_equal(tokenizer_copy_files(to, from, &err), 0);
+    struct tokenizer *tokenizer = open_good(to);
+    assert_int_equal(tokenizer_max_length(tokenizer), 256);
+    CHECK_IDS(tokenizer, "A child in a pink dress", 101, 1037, 2775, 1999, 1037, 5061, 4377, 102);
+    tokenizer_close(tokenizer);
+    char *never = path_join(to, "tokenizer.json"), *map = path_join(to, "special_tokens_map.json");
+    assert_false(file_exists(never));
+    assert_true(file_exists(map));
+    free(never);
+    free(map);
+    char *missing = path_join(to, "no/such/folder");
+    assert_int_equal(tokenizer_copy_files(missing, from, &err), -1);
+    assert_non_null(strstr(err.text, missing));
+    free(missing);
+    free(from);
+    scratch_free(to);
+}
+
+/* ---- threads ---- */
+
+struct worker {
+    pthread_t thread;
+    const struct tokenizer *tokenizer;
+    int64_t sum;
+};
+
+static void *encode_many(void *argument)
+{
+    struct worker *worker = argument;
+    for (int i = 0; i < 2000; i++) {
+        int ids[64];
+        char text[64];
+        snprintf(text, sizeof text, "Child %d climbs stairs, caf\u00E9 %d", i, i * 7919);
+        int count = tokenizer_encode(worker->tokenizer, ids, 64, text);
+        for (int j = 0; j < count; j++)
+            worker->sum = worker->sum * 31 % 1000000007 + ids[j];
+    }
+    return NULL;
+}
+
+static void threads_share_one_tokenizer(void **state)
+{
+    (void)state;
+    struct tokenizer *tokenizer = open_minilm();
+    struct worker alone = {.tokenizer = tokenizer}, workers[4];
+    encode_many(&alone);
+    for (int i = 0; i < 4; i++) {
+        workers[i] = (struct worker){.tokenizer = tokenizer};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, encode_many, &workers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(workers[i].thread, NULL);
+        assert_int_equal(workers[i].sum, alone.sum);
+    }
+    tokenizer_close(tokenizer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(vocab_txt_gives_the_reference_ids),
+        cmocka_unit_test(tokenizer_json_gives_the_reference_ids),
+        cmocka_unit_test(added_tokens_are_found_in_the_text),
+        cmocka_unit_test(line_ends_and_repeated_tokens_of_vocab_txt),
+        cmocka_unit_test(names_of_special_tokens_come_from_the_configuration),
+        cmocka_unit_test(truncation_keeps_the_last_special_token),
+        cmocka_unit_test(max_length_comes_from_the_first_file_that_bounds_it),
+        cmocka_unit_test(broken_utf8_becomes_replacement_characters),
+        cmocka_unit_test(every_code_point_survives_encoding_and_decoding),
+        cmocka_unit_test(random_bytes_do_no_harm),
+        cmocka_unit_test(bad_folders_are_refused_by_name),
+        cmocka_unit_test(bad_tokenizer_json_is_refused_by_name),
+        cmocka_unit_test(copied_files_open_the_same_tokenizer),
+        cmocka_unit_test(threads_share_one_tokenizer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
