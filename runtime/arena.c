@@ -137,10 +137,12 @@ int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_gro
     return device_failed(dev) ? device_finish(dev, err) : 0;
 }
 
-void arena_initialise(struct arena *arena, uint64_t seed)
+void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed)
 {
     for (int i = 0; i < arena->count; i++) {
         const struct param *param = &arena->params[i];
+        if (!(groups >> param->group & 1))
+            continue;
         struct hash name = hash_begin();
         hash_add_text(&name, param->name);
         struct random random = random_begin(seed ^ name.low);

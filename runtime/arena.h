@@ -3,7 +3,7 @@
  *     struct arena *arena = arena_new();
  *     struct tensor *w = arena_add(arena, GROUP_HEAD, init_normal(0.02f), 2, (int[]){512, 384}, "%s.weight", "fc1");
  *     if (arena_allocate(arena, dev, 1u << GROUP_HEAD, &err) != 0) ...   // groups that are trained
- *     arena_initialise(arena, seed);
+ *     arena_initialise(arena, 1u << GROUP_HEAD, seed);
  *     arena_upload(arena, arena_find(arena, "image_head.fc1.weight"), numbers);
  *
  * Trained parameters come first, in the order they were added, each padded to ARENA_BLOCK numbers, with gradients and
@@ -57,8 +57,8 @@ struct tensor *arena_add(struct arena *arena, int group, struct param_init init,
 /* Gives every parameter its memory; `trained_groups` is a bit mask. Moments and gradients start at zero. */
 int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_groups, struct error *err) MUST_CHECK;
 
-/* Gives every parameter its first values; they depend on its name and the seed alone. */
-void arena_initialise(struct arena *arena, uint64_t seed);
+/* Gives the parameters of these groups (a bit mask) their first values; they depend on name and seed alone. */
+void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed);
 
 struct param *arena_find(const struct arena *arena, const char *name); /* NULL when there is none */
 void arena_upload(struct arena *arena, const struct param *param, const float *numbers);

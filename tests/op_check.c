@@ -1,5 +1,7 @@
 #include "tests/op_check.h"
 
+#include "runtime/util/random.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,16 +11,18 @@ enum { EVERY_COORDINATE = 300, DIRECTIONS = 4 };
 
 double check_uniform(uint64_t *state)
 {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+    struct random random = {*state};
+    double number = random_uniform(&random);
+    *state = random.state;
+    return number;
 }
 
 double check_normal(uint64_t *state)
 {
-    double radius = sqrt(-2 * log(1 - check_uniform(state)));
-    return radius * cos(2 * 3.14159265358979323846 * check_uniform(state));
+    struct random random = {*state};
+    double number = random_normal(&random);
+    *state = random.state;
+    return number;
 }
 
 void check_close(const char *what, const float *got, const double *want, size_t count, double tolerance)
@@ -84,10 +88,11 @@ static struct tensor *upload(struct device *dev, const struct checked *k, int i)
     struct tensor *tensor = tensor_new(dev, in->fill == FILL_U8 ? DTYPE_U8 : DTYPE_F32, in->ndim, in->dim);
     unsigned char *bytes = mem_new(k->counts[i], 1);
     float *floats = mem_new(k->counts[i], sizeof *floats);
-    for (size_t j = 0; j < k->counts[i]; j++) {
-        floats[j] = (float)k->values[i][j];
-        bytes[j] = (unsigned char)k->values[i][j];
-    }
+    for (size_t j = 0; j < k->counts[i]; j++)
+        if (in->fill == FILL_U8)
+            bytes[j] = (unsigned char)k->values[i][j];
+        else
+            floats[j] = (float)k->values[i][j];
     tensor_upload(tensor, in->fill == FILL_U8 ? (void *)bytes : (void *)floats);
     free(bytes);
     free(floats);

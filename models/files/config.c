@@ -30,13 +30,12 @@ static int check_heads(const struct transformer_config *blocks, const char *path
     return 0;
 }
 
-static int read_dinov2(struct vit_config *vit, const json_t *config, const struct safetensors *file, const char *prefix,
+static int read_dinov2(struct vit_config *vit, const struct tower_source *source, const json_t *config,
                        const char *path, struct error *err)
 {
     struct transformer_config *blocks = &vit->blocks;
     int image_size;
-    (void)file;
-    (void)prefix;
+    (void)source;
     if (json_need_int(&blocks->width, config, "hidden_size", 1, MAX_WIDTH, path, err) != 0 ||
         json_need_int(&blocks->layers, config, "num_hidden_layers", 1, MAX_LAYERS, path, err) != 0 ||
         json_need_int(&blocks->heads, config, "num_attention_heads", 1, MAX_WIDTH, path, err) != 0 ||
@@ -53,23 +52,21 @@ static int read_dinov2(struct vit_config *vit, const json_t *config, const struc
     return 0;
 }
 
-static const struct stored_tensor *find(const struct safetensors *file, const char *prefix, const char *name)
+static const struct stored_tensor *find(const struct tower_source *source, const char *name)
 {
-    char *whole = mem_format("%s%s", prefix, name);
-    const struct stored_tensor *tensor = file ? safetensors_find(file, whole) : NULL;
+    char *whole = mem_format("%s%s", source->prefix, name);
+    const struct stored_tensor *tensor = source->file ? safetensors_find(source->file, whole) : NULL;
     free(whole);
     return tensor;
 }
 
 /* timm's configs name an architecture; heads are 64 wide in all of its plain ViTs up to large. */
-static int read_timm(struct vit_config *vit, const json_t *config, const struct safetensors *file, const char *prefix,
-                     const char *path, struct error *err)
+static int read_timm(struct vit_config *vit, const struct tower_source *source, const json_t *config, const char *path,
+                     struct error *err)
 {
     struct transformer_config *blocks = &vit->blocks;
-    const struct stored_tensor *patch = find(file, prefix, "patch_embed.proj.weight"),
-                               *position = find(file, prefix, "pos_embed"),
-                               *fc1 = find(file, prefix, "blocks.0.mlp.fc1.weight"),
-                               *head = find(file, prefix, "head.weight");
+    const struct stored_tensor *patch = find(source, "patch_embed.proj.weight"), *position = find(source, "pos_embed"),
+                               *fc1 = find(source, "blocks.0.mlp.fc1.weight"), *head = find(source, "head.weight");
     const char *architecture = json_text_or(config, "architecture", "");
     bool known = strncmp(architecture, "vit_tiny", 8) == 0 || strncmp(architecture, "vit_small", 9) == 0 ||
                  strncmp(architecture, "vit_base", 8) == 0 || strncmp(architecture, "vit_large", 9) == 0;
@@ -88,11 +85,11 @@ static int read_timm(struct vit_config *vit, const json_t *config, const struct 
     blocks->norm_eps = 1e-6f;
     blocks->norm_first = true;
     blocks->activation = ACTIVATION_GELU;
-    blocks->layer_scale = find(file, prefix, "blocks.0.ls1.gamma") != NULL;
+    blocks->layer_scale = find(source, "blocks.0.ls1.gamma") != NULL;
     while (blocks->layers < MAX_LAYERS) {
         char name[64];
         snprintf(name, sizeof name, "blocks.%d.norm1.weight", blocks->layers);
-        if (!find(file, prefix, name))
+        if (!find(source, name))
             break;
         blocks->layers++;
     }
@@ -106,14 +103,24 @@ static int read_timm(struct vit_config *vit, const json_t *config, const struct 
     return 0;
 }
 
-int config_read_vit(struct vit_config *vit, const struct layout **layout, const json_t *config,
-                    const struct safetensors *file, const char *prefix, const char *path, struct error *err)
+/* Some files hold the tower inside a larger model. */
+static void find_prefix(struct tower_source *source)
+{
+    static const char *const prefixes[] = {"bert.", "model.", "dinov2.", "vit.", "text_model.", "vision_model.", ""};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        source->prefix = prefixes[i];
+        if (find(source, source->layout->rows[0].theirs))
+            return;
+    }
+}
+
+int config_read_vit(struct vit_config *vit, struct tower_source *source, const json_t *config, const char *path,
+                    struct error *err)
 {
     static const struct {
         const char *key, *value; /* value NULL: any text */
         const struct layout *layout;
-        int (*read)(struct vit_config *, const json_t *, const struct safetensors *, const char *, const char *,
-                    struct error *);
+        int (*read)(struct vit_config *, const struct tower_source *, const json_t *, const char *, struct error *);
     } kinds[] = {
         {"model_type", "dinov2", &layout_dinov2, read_dinov2},
         {"architecture", NULL, &layout_timm_vit, read_timm},
@@ -123,8 +130,10 @@ int config_read_vit(struct vit_config *vit, const struct layout **layout, const 
         const char *value = json_text_or(config, kinds[i].key, "");
         if (kinds[i].value ? strcmp(value, kinds[i].value) != 0 : value[0] == '\0')
             continue;
-        *layout = kinds[i].layout;
-        if (kinds[i].read(vit, config, file, prefix, path, err) != 0)
+        source->layout = kinds[i].layout;
+        if (!source->prefix)
+            find_prefix(source);
+        if (kinds[i].read(vit, source, config, path, err) != 0)
             return -1;
         return check_heads(&vit->blocks, path, err);
     }
@@ -133,13 +142,15 @@ int config_read_vit(struct vit_config *vit, const struct layout **layout, const 
                      json_text_or(config, "model_type", "none"));
 }
 
-int config_read_bert(struct bert_config *bert, const struct layout **layout, const json_t *config, const char *path,
+int config_read_bert(struct bert_config *bert, struct tower_source *source, const json_t *config, const char *path,
                      struct error *err)
 {
     struct transformer_config *blocks = &bert->blocks;
     const char *type = json_text_or(config, "model_type", "none");
     *bert = (struct bert_config){0};
-    *layout = &layout_bert;
+    source->layout = &layout_bert;
+    if (!source->prefix)
+        find_prefix(source);
     if (strcmp(type, "bert") != 0)
         return error_set(err, EXIT_BAD_DATA, "%s: model_type \"%s\" is no text tower that oclip knows (bert)", path,
                          type);
@@ -196,13 +207,4 @@ int config_add_pooling(json_t *config, const char *folder, struct error *err)
     json_object_set_new(config, "oclip_normalise", json_boolean(normalises));
     free(path);
     return result;
-}
-
-const char *config_find_prefix(const struct layout *layout, const struct safetensors *file)
-{
-    static const char *const prefixes[] = {"", "bert.", "model.", "dinov2.", "vit.", "text_model.", "vision_model."};
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-        if (find(file, prefixes[i], layout->rows[0].theirs))
-            return prefixes[i];
-    return "";
 }

@@ -1,8 +1,10 @@
 /* From a model folder's config.json to a tower's own description.
  *
  *     struct vit_config vit;
- *     const struct layout *layout;
- *     if (config_read_vit(&vit, &layout, config, file, "", "dinov2-small/config.json", &err) != 0) return -1;
+ *     struct tower_source source = {.file = file};
+ *     if (config_read_vit(&vit, &source, config, "dinov2-small/config.json", &err) != 0) return -1;
+ *     ... declare, allocate ...
+ *     layout_load(arena, source.layout, "image", vit.blocks.layers, source.file, source.prefix, &err);
  *
  * What a config leaves out (timm names an architecture only) is read off the shapes of the weights; `file` may be NULL
  * where there are none yet. Every size is bounded before it is used.
@@ -14,18 +16,22 @@
 #include "models/towers/bert.h"
 #include "models/towers/vit.h"
 
+/* Where a tower's weights are, and under which names. */
+struct tower_source {
+    const struct safetensors *file; /* NULL: random weights */
+    const char *prefix;             /* of every tensor; found out when it is NULL */
+    const struct layout *layout;    /* found out */
+};
+
 /* Leaves image_side, mean and std to the preprocessing. */
-int config_read_vit(struct vit_config *vit, const struct layout **layout, const json_t *config,
-                    const struct safetensors *file, const char *prefix, const char *path, struct error *err) MUST_CHECK;
+int config_read_vit(struct vit_config *vit, struct tower_source *source, const json_t *config, const char *path,
+                    struct error *err) MUST_CHECK;
 
 /* Pooling and normalisation are members "oclip_pooling" and "oclip_normalise", put there by config_add_pooling. */
-int config_read_bert(struct bert_config *bert, const struct layout **layout, const json_t *config, const char *path,
+int config_read_bert(struct bert_config *bert, struct tower_source *source, const json_t *config, const char *path,
                      struct error *err) MUST_CHECK;
 
 /* Adds what modules.json and 1_Pooling/config.json of a sentence-transformers folder say to its config. */
 int config_add_pooling(json_t *config, const char *folder, struct error *err) MUST_CHECK;
-
-/* The prefix that every tensor of a tower has in this file: "" or "bert." and the like. */
-const char *config_find_prefix(const struct layout *layout, const struct safetensors *file);
 
 #endif

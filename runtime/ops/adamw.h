@@ -11,7 +11,7 @@
  *     }
  *
  * With torch.optim.AdamW's formula: p *= 1 - rate * decay; p -= rate * m_hat / (sqrt(v_hat) + eps), where decay is 0
- * for parameters that were added without it. The arena keeps both moments.
+ * for parameters that the arena exempts (arena->block_rates). The arena keeps both moments.
  */
 #ifndef OCLIP_ADAMW_H
 #define OCLIP_ADAMW_H
@@ -23,7 +23,7 @@ enum { ADAMW_GROUPS = 8 };
 struct adamw {
     float beta1, beta2, eps;
     float rates[ADAMW_GROUPS];        /* learning rate of each group of the arena */
-    float weight_decay[ADAMW_GROUPS]; /* of those parameters of the group that decay */
+    float weight_decay[ADAMW_GROUPS]; /* of those of its parameters that decay */
     float max_norm;                   /* the gradients' norm is clipped to it (grad_norm.h); 0: it is not */
     int step;                         /* counted from 1 */
 };

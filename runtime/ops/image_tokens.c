@@ -1,6 +1,12 @@
 #include "runtime/launch.h"
 #include "runtime/ops/ops.h"
 
+/* A row for each of `tokens` of each picture. */
+static struct launch_range range_tokens(const struct device *dev, int tokens, int batch)
+{
+    return (struct launch_range){{(size_t)tokens, (size_t)batch, 1}, (size_t)device_group_size(dev)};
+}
+
 static void image_tokens_backward(struct tape *tape, const struct node *node)
 {
     struct device *dev = tape_device(tape);
@@ -10,13 +16,13 @@ static void image_tokens_backward(struct tape *tape, const struct node *node)
 
     struct tensor *dpatches = tape_grad(tape, node->in[0], &accumulate);
     if (dpatches)
-        LAUNCH(dev, "image_tokens.cl", "image_tokens_patches", range_rows(dev, (size_t)tensor_rows(dpatches)),
+        LAUNCH(dev, "image_tokens.cl", "image_tokens_patches", range_tokens(dev, tokens - 1, batch),
                ARG_BUFFER(dpatches), ARG_BUFFER(dy), ARG_INT(tokens), ARG_INT(width), ARG_INT(accumulate));
 
     struct tensor *dclass_token = tape_grad(tape, node->in[1], &accumulate_class);
     struct tensor *dposition = tape_grad(tape, node->in[2], &accumulate_position);
     if (dclass_token || dposition)
-        LAUNCH(dev, "image_tokens.cl", "image_tokens_sums", range_rows(dev, dposition ? (size_t)tokens : 1),
+        LAUNCH(dev, "image_tokens.cl", "image_tokens_sums", range_tokens(dev, dposition ? tokens : 1, 1),
                ARG_BUFFER(dclass_token), ARG_BUFFER(dposition), ARG_BUFFER(dy), ARG_INT(batch), ARG_INT(tokens),
                ARG_INT(width), ARG_INT(accumulate_class), ARG_INT(accumulate_position));
 }
@@ -33,9 +39,9 @@ struct tensor *op_image_tokens(struct tape *tape, struct tensor *patches, struct
           tensor_shape(patches).text, tensor_shape(position).text);
 
     struct device *dev = tape_device(tape);
-    int rows = patches->dim[0] / (tokens - 1) * tokens;
-    struct tensor *y = TAPE_TENSOR(tape, DTYPE_F32, rows, width);
-    LAUNCH(dev, "image_tokens.cl", "image_tokens_forward", range_rows(dev, (size_t)rows), ARG_BUFFER(y),
+    int batch = patches->dim[0] / (tokens - 1);
+    struct tensor *y = TAPE_TENSOR(tape, DTYPE_F32, batch * tokens, width);
+    LAUNCH(dev, "image_tokens.cl", "image_tokens_forward", range_tokens(dev, tokens, batch), ARG_BUFFER(y),
            ARG_BUFFER(patches), ARG_BUFFER(class_token), ARG_BUFFER(position), ARG_INT(tokens), ARG_INT(width));
     tape_push(tape, (struct node){.op = &image_tokens_op, .in = {patches, class_token, position}, .out = y});
     return y;

@@ -9,12 +9,13 @@
 static struct tensor *patch_rows(const struct tensor *images, const struct tensor *scale_shift, int patch)
 {
     struct device *dev = images->dev;
-    int side = images->dim[1], grid = side / patch, rows = images->dim[0] * grid * grid;
-    struct tensor *patches = tensor_new(dev, DTYPE_F32, 2, (int[]){rows, 3 * patch * patch});
+    int batch = images->dim[0], side = images->dim[1], grid = side / patch;
+    struct tensor *patches = tensor_new(dev, DTYPE_F32, 2, (int[]){batch * grid * grid, 3 * patch * patch});
+    struct launch_range range = {{(size_t)grid, (size_t)grid, (size_t)batch}, (size_t)device_group_size(dev)};
     char options[32];
     snprintf(options, sizeof options, "-DPATCH=%d", patch);
-    LAUNCH_WITH(dev, "patch_embed.cl", "patch_rows", options, range_rows(dev, (size_t)rows), ARG_BUFFER(patches),
-                ARG_BUFFER(images), ARG_BUFFER(scale_shift), ARG_INT(side));
+    LAUNCH_WITH(dev, "patch_embed.cl", "patch_rows", options, range, ARG_BUFFER(patches), ARG_BUFFER(images),
+                ARG_BUFFER(scale_shift), ARG_INT(side));
     return patches;
 }
 

@@ -1,0 +1,73 @@
+#include "models/clip_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* exp() of the logit scale starts at 1 / 0.07 and is clamped at 100 (Radford et al. 2021). */
+static const float initial_logit_scale = 2.6592600f;
+
+struct tensor *clip_image_features(struct tape *tape, const struct clip *clip, struct tensor *pictures)
+{
+    CHECK(clip->has_image, "this model has no image tower");
+    return vit_forward(tape, &clip->image, pictures);
+}
+
+struct tensor *clip_text_features(struct tape *tape, const struct clip *clip, const int *ids, const int *lengths, int n)
+{
+    CHECK(clip->has_text, "this model has no text tower");
+    return bert_forward(tape, &clip->text, ids, lengths, n);
+}
+
+static struct tensor *embed(struct tape *tape, const struct clip *clip, const struct head *head,
+                            struct tensor *features)
+{
+    CHECK(clip->has_heads, "a bare tower has no projection head");
+    int scope = tape_scope(tape);
+    return tape_leave(tape, scope, op_l2_normalise(tape, head_forward(tape, head, features)));
+}
+
+struct tensor *clip_embed_images(struct tape *tape, const struct clip *clip, struct tensor *features)
+{
+    return embed(tape, clip, &clip->image_head, features);
+}
+
+struct tensor *clip_embed_texts(struct tape *tape, const struct clip *clip, struct tensor *features)
+{
+    return embed(tape, clip, &clip->text_head, features);
+}
+
+struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tensor *image_features,
+                         struct tensor *text_features)
+{
+    struct tensor *image = head_forward(tape, &clip->image_head, image_features);
+    struct tensor *text = head_forward(tape, &clip->text_head, text_features);
+    if (!clip->unnormalised) {
+        image = op_l2_normalise(tape, image);
+        text = op_l2_normalise(tape, text);
+    }
+    return op_contrastive(tape, image, text, clip->logit_scale, clip->raw_scale);
+}
+
+void clip_declare_heads(struct clip *clip, enum head_kind kind, int embed_dim, float dropout)
+{
+    clip->embed_dim = embed_dim;
+    head_declare(&clip->image_head, clip->arena, kind, clip->image.features, embed_dim, dropout, "image_head");
+    head_declare(&clip->text_head, clip->arena, kind, clip->text.features, embed_dim, dropout, "text_head");
+    clip->logit_scale =
+        arena_add(clip->arena, GROUP_SCALE, init_constant(initial_logit_scale), 1, (int[]){1}, "logit_scale");
+    clip->has_heads = true;
+}
+
+void clip_close(struct clip *clip)
+{
+    if (!clip)
+        return;
+    vit_free(&clip->image);
+    bert_free(&clip->text);
+    arena_free(clip->arena);
+    tokenizer_close(clip->tokenizer);
+    json_decref(clip->vision_config);
+    json_decref(clip->text_config);
+    free(clip->tokenizer_folder);
+    free(clip);
+}

@@ -1,0 +1,118 @@
+#include "models/encoder.h"
+
+#include "models/images/prefetch.h"
+#include "runtime/util/progress.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int encode_width(const struct clip *clip, enum encode_side side, enum encode_stage stage)
+{
+    if (stage == ENCODE_EMBEDDINGS)
+        return clip->embed_dim;
+    return side == ENCODE_IMAGES ? clip->image.features : clip->text.features;
+}
+
+static struct tensor *image_batch(struct tape *tape, const struct clip *clip, const unsigned char *pixels, int count,
+                                  enum encode_stage stage)
+{
+    int side = clip->preprocess.crop;
+    struct tensor *pictures = tape_upload(tape, DTYPE_U8, 4, (int[]){count, side, side, 3}, pixels);
+    struct tensor *features = clip_image_features(tape, clip, pictures);
+    return stage == ENCODE_FEATURES ? features : clip_embed_images(tape, clip, features);
+}
+
+/* Fills `pixels` with the next photos; those that cannot be read leave zeros and are marked. */
+static void read_batch(unsigned char *pixels, bool *bad, struct prefetch *prefetch, size_t bytes, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct error err;
+        bad[i] = prefetch_next(prefetch, pixels + (size_t)i * bytes, &err) != 0;
+        if (bad[i]) {
+            fprintf(stderr, "oclip: %s\n", err.text);
+            memset(pixels + (size_t)i * bytes, 0, bytes);
+        }
+    }
+}
+
+int encode_images(float *rows, bool *bad, const struct clip *clip, const char *const *paths, size_t n,
+                  const struct encode_options *options, struct error *err)
+{
+    size_t batch_size = options->batch_size ? (size_t)options->batch_size : 32;
+    size_t bytes = preprocess_bytes(&clip->preprocess),
+           width = (size_t)encode_width(clip, ENCODE_IMAGES, options->stage);
+    unsigned char *pixels = mem_new(batch_size, bytes); // [batch_size, crop, crop, 3]
+    bool *unreadable = mem_new(n, sizeof *unreadable);  // [n]
+    struct prefetch *prefetch = prefetch_open(&clip->preprocess, paths, n, options->workers);
+    struct progress bar = progress_begin(options->label, (long)n, "photos", options->quiet);
+    struct tape *tape = tape_new(clip->dev, false);
+
+    for (size_t done = 0; done < n && !device_failed(clip->dev);) {
+        int count = (int)(n - done < batch_size ? n - done : batch_size);
+        read_batch(pixels, unreadable + done, prefetch, bytes, count);
+        tensor_download(rows + done * width, image_batch(tape, clip, pixels, count, options->stage));
+        tape_reset(tape);
+        done += (size_t)count;
+        progress_step(&bar, (long)done, "%s", "");
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; unreadable[i] && j < width; j++)
+            rows[i * width + j] = NAN;
+    if (bad && n)
+        memcpy(bad, unreadable, n * sizeof *bad);
+
+    tape_free(tape);
+    progress_end(&bar);
+    prefetch_close(prefetch);
+    free(unreadable);
+    free(pixels);
+    return device_finish(clip->dev, err);
+}
+
+void texts_pack(struct packed_texts *packed, const struct clip *clip, const char *const *texts, int count)
+{
+    *packed = (struct packed_texts){.lengths = mem_new((size_t)count, sizeof(int)), .count = count};
+    int limit = clip->max_tokens, capacity = 0;
+    for (int i = 0; i < count; i++) {
+        if (packed->total + limit > capacity) {
+            capacity = 2 * capacity + limit;
+            packed->ids = mem_grow(packed->ids, (size_t)capacity, sizeof *packed->ids);
+        }
+        packed->lengths[i] = tokenizer_encode(clip->tokenizer, packed->ids + packed->total, limit, texts[i]);
+        packed->total += packed->lengths[i];
+    }
+}
+
+void texts_free(struct packed_texts *packed)
+{
+    free(packed->ids);
+    free(packed->lengths);
+    *packed = (struct packed_texts){0};
+}
+
+int encode_texts(float *rows, const struct clip *clip, const char *const *texts, size_t n,
+                 const struct encode_options *options, struct error *err)
+{
+    size_t batch_size = options->batch_size ? (size_t)options->batch_size : 64;
+    size_t width = (size_t)encode_width(clip, ENCODE_TEXTS, options->stage);
+    struct progress bar = progress_begin(options->label, (long)n, "texts", options->quiet);
+    struct tape *tape = tape_new(clip->dev, false);
+    for (size_t done = 0; done < n && !device_failed(clip->dev);) {
+        int count = (int)(n - done < batch_size ? n - done : batch_size);
+        struct packed_texts packed;
+        texts_pack(&packed, clip, texts + done, count);
+        struct tensor *y = clip_text_features(tape, clip, packed.ids, packed.lengths, count);
+        if (options->stage == ENCODE_EMBEDDINGS)
+            y = clip_embed_texts(tape, clip, y);
+        tensor_download(rows + done * width, y);
+        tape_reset(tape);
+        texts_free(&packed);
+        done += (size_t)count;
+        progress_step(&bar, (long)done, "%s", "");
+    }
+    tape_free(tape);
+    progress_end(&bar);
+    return device_finish(clip->dev, err);
+}

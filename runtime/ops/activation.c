@@ -1,0 +1,29 @@
+/* y = activation(x), number by number. */
+#include "runtime/launch.h"
+#include "runtime/ops/ops.h"
+
+static void activation_backward(struct tape *tape, const struct node *node)
+{
+    const struct tensor *x = node->saved[0];
+    int accumulate;
+    struct tensor *dx = tape_grad(tape, node->in[0], &accumulate);
+    size_t count = tensor_count(x);
+    LAUNCH(x->dev, "activation.cl", "activation_backward", range_chunks(x->dev, count), ARG_BUFFER(dx),
+           ARG_BUFFER(node->out->grad), ARG_BUFFER(x), ARG_INT((int)count), ARG_INT(node->integer[0]),
+           ARG_INT(accumulate));
+}
+static const struct op activation_op = {"activation", activation_backward};
+
+struct tensor *op_activation(struct tape *tape, struct tensor *x, enum activation activation)
+{
+    CHECK(x->dtype == DTYPE_F32, "activation of %s, which are no floats", tensor_shape(x).text);
+    if (activation == ACTIVATION_NONE)
+        return x;
+    struct tensor *y = tape_like(tape, x);
+    size_t count = tensor_count(x);
+    LAUNCH(x->dev, "activation.cl", "activation_forward", range_chunks(x->dev, count), ARG_BUFFER(y), ARG_BUFFER(x),
+           ARG_INT((int)count), ARG_INT((int)activation));
+    tape_push(tape, (struct node){
+                        .op = &activation_op, .in = {x}, .out = y, .saved = {x}, .integer = {(int)activation}});
+    return y;
+}
