@@ -1,0 +1,269 @@
+/* Checkpoints: the trained part of the arena with its moments, and the position in the run. Model folders.
+ *
+ * A checkpoint is a folder, checkpoints/step-00001234, that holds arena.safetensors and then state.json. It is written
+ * under another name and renamed when whole, so that whatever has the right name can be trusted. The two newest stay.
+ */
+#include "trainer/trainer.h"
+
+#include "runtime/util/json.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { KEPT = 2 };
+static const char *const arena_parts[] = {"values", "moment1", "moment2"};
+
+static struct buffer *arena_part(const struct arena *arena, int part)
+{
+    struct buffer *const parts[] = {arena->values, arena->moment1, arena->moment2};
+    return parts[part];
+}
+
+static int write_arena(struct trainer *t, const char *folder, struct error *err)
+{
+    const struct arena *arena = t->clip->arena;
+    size_t numbers = arena->trained_numbers;
+    struct stored_tensor tensors[4];
+    float *data[4];
+    int count = 0;
+    for (; count < 3; count++) {
+        data[count] = mem_new(numbers, sizeof(float));
+        buffer_download(data[count], arena_part(arena, count), 0, numbers * sizeof(float));
+        tensors[count] = (struct stored_tensor){.name = arena_parts[count]};
+    }
+    if (t->best_values) {
+        data[count] = mem_new(numbers, sizeof(float));
+        memcpy(data[count], t->best_values, numbers * sizeof(float));
+        tensors[count++] = (struct stored_tensor){.name = "best"};
+    }
+    for (int i = 0; i < count; i++) {
+        tensors[i].dtype = STORED_F32;
+        tensors[i].ndim = 1;
+        tensors[i].shape[0] = tensors[i].count = (long)numbers;
+        tensors[i].data = data[i];
+    }
+    char *path = path_join(folder, "arena.safetensors");
+    int result = device_finish(t->dev, err); /* nothing of a failed device is kept */
+    if (result == 0)
+        result = safetensors_write(path, tensors, count, NULL, err);
+    for (int i = 0; i < count; i++)
+        free(data[i]);
+    free(path);
+    return result;
+}
+
+static int write_state(const struct trainer *t, const char *folder, struct error *err)
+{
+    const struct position *p = &t->position;
+    json_t *state =
+        json_pack("{s:i, s:i, s:i, s:f, s:i, s:f, s:f, s:i, s:i, s:i, s:i}", "epoch", p->epoch, "pair", p->pair, "step",
+                  p->step, "best", p->best, "best_epoch", p->best_epoch, "plateau_factor", t->schedule.factor,
+                  "plateau_best_loss", t->schedule.best_loss, "plateau_bad_epochs", t->schedule.bad_epochs, "seed",
+                  t->settings.seed, "batch_size", t->settings.batch_size, "photos", t->data.train.photo_count);
+    CHECK(state, "cannot make the state of a checkpoint");
+    char *path = path_join(folder, "state.json");
+    int result = json_write(state, path, err);
+    json_decref(state);
+    free(path);
+    return result;
+}
+
+static void remove_checkpoint(const char *folder)
+{
+    static const char *const names[] = {"arena.safetensors", "state.json"};
+    for (int i = 0; i < 2; i++) {
+        char *path = path_join(folder, names[i]);
+        unlink(path);
+        free(path);
+    }
+    rmdir(folder);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)b, *(char *const *)a);
+}
+
+/* Checkpoint folders, the newest first. */
+static struct string_list list_checkpoints(const char *folder)
+{
+    struct string_list list = {0};
+    DIR *stream = opendir(folder);
+    for (struct dirent *entry; stream && (entry = readdir(stream));)
+        if (strncmp(entry->d_name, "step-", 5) == 0 && !strchr(entry->d_name, '.')) {
+            char *path = path_join(folder, entry->d_name);
+            string_list_add(&list, path);
+            free(path);
+        }
+    if (stream)
+        closedir(stream);
+    if (list.count)
+        qsort(list.items, list.count, sizeof *list.items, compare_names);
+    return list;
+}
+
+static int write_checkpoint(struct trainer *t, struct error *err)
+{
+    char *parent = path_join(t->folder, "checkpoints");
+    char *final = mem_format("%s/step-%08d", parent, t->position.step), *partial = mem_format("%s.partial", final);
+    int result = file_make_folders(partial, err);
+    if (result == 0)
+        result = write_arena(t, partial, err);
+    if (result == 0)
+        result = write_state(t, partial, err);
+    if (result == 0) {
+        remove_checkpoint(final); /* the same step again, after a resume: equal by construction */
+        if (rename(partial, final) != 0)
+            result = error_set(err, EXIT_FAILED, "%s: cannot rename it into place", partial);
+    }
+    if (result != 0)
+        remove_checkpoint(partial);
+    struct string_list old = list_checkpoints(parent);
+    for (size_t i = KEPT; result == 0 && i < old.count; i++)
+        remove_checkpoint(old.items[i]);
+    string_list_free(&old);
+    free(partial);
+    free(final);
+    free(parent);
+    return result;
+}
+
+static int write_model(struct trainer *t, const char *name, struct error *err)
+{
+    struct clip *clip = t->clip;
+    struct fold image = features_fold(&clip->image_head, "image_head", clip->arena, &t->images);
+    struct fold text = features_fold(&clip->text_head, "text_head", clip->arena, &t->texts);
+    char *folder = path_join(t->folder, name), *path = path_join(folder, "training.json");
+    int result = clip_save(clip, folder, err);
+    if (result == 0) {
+        json_t *training =
+            json_pack("{s:i, s:i, s:f, s:i, s:i, s:s, s:s}", "epoch", t->position.epoch, "step", t->position.step,
+                      "best_recall", t->position.best, "photos", t->data.train.photo_count, "seed", t->settings.seed,
+                      "recipe", t->settings.recipe, "train_data", t->settings.train_data);
+        CHECK(training, "cannot make training.json");
+        result = json_write(training, path, err);
+        json_decref(training);
+    }
+    features_unfold(&image, clip->arena);
+    features_unfold(&text, clip->arena);
+    free(path);
+    free(folder);
+    return result;
+}
+
+/* The best epoch's numbers stand in for the current ones while they are written. */
+static int write_best(struct trainer *t, struct error *err)
+{
+    if (!t->best_values)
+        return 0;
+    struct arena *arena = t->clip->arena;
+    size_t bytes = arena->trained_numbers * sizeof(float);
+    struct buffer *current = buffer_new(t->dev, bytes);
+    buffer_copy(current, 0, arena->values, 0, bytes);
+    buffer_upload(arena->values, 0, t->best_values, bytes);
+    int result = write_model(t, "best", err);
+    buffer_copy(arena->values, 0, current, 0, bytes);
+    buffer_drop(current);
+    return result;
+}
+
+int trainer_save(struct trainer *t, struct error *err)
+{
+    if (write_checkpoint(t, err) != 0 || write_model(t, "model", err) != 0)
+        return -1;
+    return write_best(t, err);
+}
+
+void trainer_keep_best(struct trainer *t, const struct evaluation *evaluation)
+{
+    if (t->data.val.photo_count == 0 || evaluation->mean_recall <= t->position.best)
+        return;
+    const struct arena *arena = t->clip->arena;
+    size_t bytes = arena->trained_numbers * sizeof(float);
+    if (!t->best_values)
+        t->best_values = mem_new(bytes, 1);
+    buffer_download(t->best_values, arena->values, 0, bytes);
+    t->position.best = evaluation->mean_recall;
+    t->position.best_epoch = t->position.epoch;
+}
+
+static int read_part(float *numbers, const struct safetensors *file, const char *name, size_t count, struct error *err)
+{
+    const struct stored_tensor *tensor = safetensors_find(file, name);
+    if (!tensor || (size_t)tensor->count != count)
+        return error_set(err, EXIT_BAD_DATA, "checkpoint has no \"%s\" of %zu numbers: it is of another model", name,
+                         count);
+    return safetensors_to_float(numbers, tensor, err);
+}
+
+static int read_arena(struct trainer *t, const char *folder, struct error *err)
+{
+    const struct arena *arena = t->clip->arena;
+    size_t numbers = arena->trained_numbers;
+    char *path = path_join(folder, "arena.safetensors");
+    float *data = mem_new(numbers, sizeof *data);
+    struct safetensors *file = NULL;
+    int result = safetensors_open(&file, path, err);
+    for (int part = 0; part < 3 && result == 0; part++) {
+        result = read_part(data, file, arena_parts[part], numbers, err);
+        if (result == 0)
+            buffer_upload(arena_part(arena, part), 0, data, numbers * sizeof *data);
+    }
+    if (result == 0 && safetensors_find(file, "best")) {
+        t->best_values = mem_new(numbers, sizeof(float));
+        result = read_part(t->best_values, file, "best", numbers, err);
+    }
+    safetensors_close(file);
+    free(data);
+    free(path);
+    return result;
+}
+
+static int read_state(struct trainer *t, const char *folder, struct error *err)
+{
+    json_t *state;
+    char *path = path_join(folder, "state.json");
+    struct position *p = &t->position;
+    int seed, batch_size, photos, result = json_read(&state, path, err);
+    if (result != 0)
+        goto done;
+    result = -1;
+    if (json_need_int(&p->epoch, state, "epoch", 0, 1 << 30, path, err) == 0 &&
+        json_need_int(&p->pair, state, "pair", 0, 1 << 30, path, err) == 0 &&
+        json_need_int(&p->step, state, "step", 0, 1 << 30, path, err) == 0 &&
+        json_need_int(&p->best_epoch, state, "best_epoch", 0, 1 << 30, path, err) == 0 &&
+        json_need_int(&seed, state, "seed", -(1 << 30), 1 << 30, path, err) == 0 &&
+        json_need_int(&batch_size, state, "batch_size", 2, 1 << 30, path, err) == 0 &&
+        json_need_int(&photos, state, "photos", 2, 1 << 30, path, err) == 0)
+        result = 0;
+    if (result == 0 &&
+        (seed != t->settings.seed || batch_size != t->settings.batch_size || photos != t->data.train.photo_count))
+        result = error_set(
+            err, EXIT_BAD_DATA, "%s: was made with --seed %d --batch-size %d on %d photos, this run has %d, %d and %d",
+            path, seed, batch_size, photos, t->settings.seed, t->settings.batch_size, t->data.train.photo_count);
+    p->best = json_real_or(state, "best", -1);
+    t->schedule.factor = json_real_or(state, "plateau_factor", 1);
+    t->schedule.best_loss = json_real_or(state, "plateau_best_loss", 0);
+    t->schedule.bad_epochs = json_int_or(state, "plateau_bad_epochs", 0);
+    json_decref(state);
+done:
+    free(path);
+    return result;
+}
+
+int trainer_resume(struct trainer *t, struct error *err)
+{
+    char *parent = path_join(t->folder, "checkpoints");
+    struct string_list list = list_checkpoints(parent);
+    int result = 1;
+    if (list.count) {
+        result = read_state(t, list.items[0], err) == 0 && read_arena(t, list.items[0], err) == 0 ? 0 : -1;
+        if (result != 0)
+            error_wrap(err, "%s", list.items[0]);
+    }
+    string_list_free(&list);
+    free(parent);
+    return result;
+}

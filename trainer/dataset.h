@@ -1,0 +1,43 @@
+/* Photos and captions, split by photo into training and validation.
+ *
+ *     struct dataset data;
+ *     if (dataset_open(&data, &settings, &err) != 0) return -1;
+ *     data.photos[data.train.photos[0]]                       // a path
+ *     data.texts[data.first_text[p] ... data.first_text[p + 1])   // its captions, through text_order
+ *
+ * Photos that are missing are reported and left out together with their captions; no other photo shifts.
+ */
+#ifndef OCLIP_DATASET_H
+#define OCLIP_DATASET_H
+
+#include "models/files/captions.h"
+#include "trainer/settings.h"
+
+/* A set of photos with all their captions. */
+struct part {
+    int *photos; // [photo_count] indices into dataset.photos
+    int photo_count;
+};
+
+struct dataset {
+    struct string_list photos; /* paths */
+    struct string_list texts;
+    int *first_text; // [photos.count + 1]: photo p's captions are texts first_text[p] to first_text[p + 1]
+    struct part train, val;
+};
+
+int dataset_open(struct dataset *data, const struct settings *settings, struct error *err) MUST_CHECK;
+void dataset_free(struct dataset *data);
+
+/* Leaves photos out that turned out unreadable; bad [photos.count]. */
+void dataset_drop(struct dataset *data, const bool *bad);
+
+/* A photo and one of its captions. */
+struct pair {
+    int photo, text;
+};
+
+/* The pairs of epoch `epoch`, shuffled by (seed, epoch) alone, so that any epoch can be made again. Caller frees. */
+struct pair *dataset_epoch(const struct dataset *data, const struct settings *settings, int epoch, int *count);
+
+#endif

@@ -1,0 +1,314 @@
+/* ./trainer: opens data, device and model, runs the epochs, leaves a model folder. */
+#include "trainer/trainer.h"
+#include "trainer/vocabulary.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static volatile sig_atomic_t stop_requested;
+static void request_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+/* ---- where things are ---- */
+
+static char *run_name(void)
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    char name[32];
+    localtime_r(&now, &parts);
+    strftime(name, sizeof name, "%Y%m%d-%H%M%S", &parts);
+    return mem_format("%s", name);
+}
+
+/* The run changed last below `out`, or NULL. */
+static char *latest_run(const char *out)
+{
+    char *latest = NULL;
+    struct timespec newest = {0};
+    DIR *stream = opendir(out);
+    for (struct dirent *entry; stream && (entry = readdir(stream));) {
+        char *checkpoints = mem_format("%s/%s/checkpoints", out, entry->d_name);
+        struct stat status;
+        bool newer = entry->d_name[0] != '.' && stat(checkpoints, &status) == 0 &&
+                     (status.st_mtim.tv_sec > newest.tv_sec ||
+                      (status.st_mtim.tv_sec == newest.tv_sec && status.st_mtim.tv_nsec > newest.tv_nsec));
+        if (newer) {
+            newest = status.st_mtim;
+            free(latest);
+            latest = path_join(out, entry->d_name);
+        }
+        free(checkpoints);
+    }
+    if (stream)
+        closedir(stream);
+    return latest;
+}
+
+static int choose_folder(struct trainer *t, struct error *err)
+{
+    const struct settings *s = &t->settings;
+    if (s->resume && strcmp(s->resume, "latest") != 0) {
+        t->folder = mem_format("%s", s->resume);
+    } else if (s->name) {
+        t->folder = path_join(s->out, s->name);
+    } else if (s->resume) {
+        t->folder = latest_run(s->out);
+        if (!t->folder)
+            return error_set(err, EXIT_BAD_DATA, "--resume latest: no run with a checkpoint in %s", s->out);
+    } else {
+        char *name = run_name();
+        t->folder = path_join(s->out, name);
+        free(name);
+    }
+    return file_make_folders(t->folder, err);
+}
+
+/* With no data named: the sample, and the pretrained towers if tools/demo.sh has fetched them. */
+static void choose_sample(struct settings *s)
+{
+    static const char *const places[] = {"towers", "build/towers"};
+    s->train_data = OCLIP_SAMPLE "/captions.csv";
+    s->image_root = OCLIP_SAMPLE "/images";
+    fprintf(stderr, "no --train-data: training on the sample that ships, %s\n", s->train_data);
+    for (int i = 0; i < 2 && !s->model && !s->image_model; i++) {
+        char *image = path_join(places[i], "dinov2-small"), *text = path_join(places[i], "all-MiniLM-L6-v2");
+        if (file_is_folder(image) && file_is_folder(text)) {
+            s->image_model = image;
+            s->text_model = text;
+            fprintf(stderr, "with the pretrained towers in %s\n", places[i]);
+            return;
+        }
+        free(image);
+        free(text);
+    }
+    if (!s->model && !s->image_model) {
+        s->model = "tiny";
+        fprintf(stderr, "without pretrained towers (sh tools/demo.sh fetches them): a small pair from scratch\n");
+    }
+}
+
+/* ---- opening ---- */
+
+static unsigned trained_groups(const struct settings *s)
+{
+    unsigned groups = 1u << GROUP_HEAD;
+    groups |= s->lock_image ? 0 : 1u << GROUP_IMAGE;
+    groups |= s->lock_text ? 0 : 1u << GROUP_TEXT;
+    groups |= s->keep_scale ? 0 : 1u << GROUP_SCALE;
+    return groups;
+}
+
+static int open_model(struct trainer *t, struct error *err)
+{
+    const struct settings *s = &t->settings;
+    bool tiny = s->model && strcmp(s->model, "tiny") == 0;
+    if (s->model && !tiny)
+        return clip_open(&t->clip, t->dev, s->model, trained_groups(s), err);
+    if (!tiny && !s->image_model)
+        return error_set(err, EXIT_USAGE,
+                         "no model: give --image-model and --text-model, or --model DIR, or --model tiny");
+    struct clip_recipe recipe = {
+        .image_folder = s->image_model,
+        .text_folder = s->text_model,
+        .head = strcmp(s->head, "linear") == 0 ? HEAD_LINEAR : HEAD_MLP,
+        .embed_dim = s->embed_dim,
+        .head_dropout = (float)s->dropout,
+        .max_tokens = s->max_tokens,
+        .raw_scale = s->seed_faults,
+        .unnormalised = s->seed_faults,
+        .tiny = tiny,
+        .seed = (uint64_t)s->seed,
+    };
+    char *tokenizer = path_join(t->folder, "tokenizer");
+    int result = 0;
+    if (tiny) {
+        recipe.text_folder = tokenizer;
+        result = vocabulary_write(tokenizer, &t->data.texts, 8000, err);
+    }
+    if (result == 0)
+        result = clip_create(&t->clip, t->dev, &recipe, trained_groups(s), err);
+    free(tokenizer);
+    return result;
+}
+
+static void set_dropout(struct trainer *t)
+{
+    t->clip->image_head.dropout = t->clip->text_head.dropout = (float)t->settings.dropout;
+    if (t->settings.no_tower_dropout)
+        t->clip->text.config.blocks.dropout = t->clip->text.blocks.config.dropout = 0;
+}
+
+/* Features of locked towers; photos that turn out unreadable leave the data. */
+static int open_features(struct trainer *t, struct error *err)
+{
+    const struct settings *s = &t->settings;
+    bool standardise = t->clip->image_head.kind == HEAD_MLP && !s->seed_faults && strcmp(s->recipe, "default") == 0;
+    if (s->lock_image) {
+        bool *bad = mem_new(t->data.photos.count, sizeof *bad);
+        int result = features_of_images(&t->images, bad, t->clip, &t->data, s, err);
+        if (result == 0)
+            dataset_drop(&t->data, bad);
+        free(bad);
+        if (result != 0)
+            return -1;
+        if (standardise)
+            features_standardise(&t->images, t->data.train.photos, (size_t)t->data.train.photo_count);
+    }
+    if (!s->lock_text)
+        return 0;
+    if (features_of_texts(&t->texts, t->clip, &t->data, s, err) != 0)
+        return -1;
+    if (!standardise)
+        return 0;
+    int *rows = mem_new(t->data.texts.count, sizeof *rows), count = 0; // texts of the training photos
+    for (int i = 0; i < t->data.train.photo_count; i++) {
+        int photo = t->data.train.photos[i];
+        for (int text = t->data.first_text[photo]; text < t->data.first_text[photo + 1]; text++)
+            rows[count++] = text;
+    }
+    features_standardise(&t->texts, rows, (size_t)count);
+    free(rows);
+    return 0;
+}
+
+static void plan_steps(struct trainer *t)
+{
+    const struct settings *s = &t->settings;
+    int pairs;
+    free(dataset_epoch(&t->data, s, 0, &pairs));
+    t->steps_per_epoch = pairs / s->batch_size + (pairs % s->batch_size >= 2);
+    long steps = (long)t->steps_per_epoch * s->epochs;
+    t->total_steps = s->max_steps > 0 && s->max_steps < steps ? s->max_steps : (int)steps;
+    t->schedule =
+        (struct schedule){.scheduler = s->scheduler, .warmup = s->warmup, .steps = t->total_steps, .factor = 1};
+}
+
+static int open_all(struct trainer *t, struct error *err)
+{
+    if (t->settings.sample)
+        choose_sample(&t->settings);
+    if (dataset_open(&t->data, &t->settings, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0)
+        return -1;
+    if (choose_folder(t, err) != 0 || report_open(t, err) != 0)
+        return -1;
+    report_note(t, "%s", device_info(t->dev)->label);
+    if (open_model(t, err) != 0)
+        return -1;
+    set_dropout(t);
+    if (open_features(t, err) != 0)
+        return -1;
+    plan_steps(t);
+    t->position = (struct position){.best = -1};
+    t->tape = tape_new(t->dev, true);
+    t->losses = tensor_new(t->dev, DTYPE_F32, 1, (int[]){LOSS_SLOTS});
+    report_note(t, "%d photos to train on, %d to validate on; %d steps of %d pairs in %d epochs; run folder %s",
+                t->data.train.photo_count, t->data.val.photo_count, t->total_steps, t->settings.batch_size,
+                t->settings.epochs, t->folder);
+    if (!t->settings.resume)
+        return 0;
+    int found = trainer_resume(t, err);
+    if (found == 0)
+        report_note(t, "resumed at epoch %d, step %d", t->position.epoch + 1, t->position.step);
+    return found < 0 ? -1 : 0;
+}
+
+static void close_all(struct trainer *t)
+{
+    report_close(t);
+    features_free(&t->images);
+    features_free(&t->texts);
+    tensor_free(t->losses);
+    tape_free(t->tape);
+    clip_close(t->clip);
+    device_close(t->dev);
+    dataset_free(&t->data);
+    free(t->best_values);
+    free(t->folder);
+}
+
+/* ---- running ---- */
+
+static bool save_is_due(const struct trainer *t, double *saved_at)
+{
+    bool due = t->settings.save_frequency > 0 ? t->position.epoch % t->settings.save_frequency == 0
+                                              : clock_seconds() - *saved_at > 60;
+    if (due)
+        *saved_at = clock_seconds();
+    return due;
+}
+
+static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct error *err)
+{
+    double start = clock_seconds();
+    int first_step = t->position.step;
+    if (trainer_epoch(t, &stop_requested, err) != 0)
+        return -1;
+    double rate = t->settings.lr_head * schedule_factor(&t->schedule, t->position.step);
+    report_flush(t, rate);
+    if (stop_requested)
+        return 0;
+    double seconds = clock_seconds() - start;
+    if (trainer_evaluate(t, evaluation, err) != 0)
+        return -1;
+    trainer_keep_best(t, evaluation);
+    report_epoch(t, evaluation, seconds, (t->position.step - first_step) * t->settings.batch_size, rate);
+    schedule_epoch_done(&t->schedule, evaluation->loss);
+    t->position.epoch++;
+    t->position.pair = 0;
+    return 0;
+}
+
+static int run(struct trainer *t, struct error *err)
+{
+    double saved_at = clock_seconds();
+    struct evaluation last = {0};
+    t->logged_at = saved_at;
+    t->bar = progress_begin("training", t->total_steps, "steps", t->settings.quiet);
+    while (t->position.step < t->total_steps && t->position.epoch < t->settings.epochs && !stop_requested)
+        if (run_epoch(t, &last, err) != 0 || (save_is_due(t, &saved_at) && trainer_save(t, err) != 0))
+            return -1;
+    progress_end(&t->bar);
+    if (trainer_save(t, err) != 0)
+        return -1;
+    if (stop_requested) {
+        report_note(t, "interrupted; go on with --resume %s", t->folder);
+        return 0;
+    }
+    if (t->position.best >= 0)
+        report_note(t,
+                    "last epoch: recall@1/5/10 image->text %.1f/%.1f/%.1f %%, text->image %.1f/%.1f/%.1f %%; best mean "
+                    "recall %.1f %% in epoch %d",
+                    100 * last.recall.image_to_text[0], 100 * last.recall.image_to_text[1],
+                    100 * last.recall.image_to_text[2], 100 * last.recall.text_to_image[0],
+                    100 * last.recall.text_to_image[1], 100 * last.recall.text_to_image[2], 100 * t->position.best,
+                    t->position.best_epoch + 1);
+    report_note(t, "model: %s/model", t->folder);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct trainer t = {0};
+    struct error err = {0};
+    if (settings_read(&t.settings, argc, argv, &err) != 0)
+        return error_report(&err);
+    struct sigaction action = {.sa_handler = request_stop};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+
+    int code = EXIT_OK;
+    if (open_all(&t, &err) != 0 || run(&t, &err) != 0)
+        code = error_report(&err);
+    else if (stop_requested)
+        code = EXIT_INTERRUPTED;
+    close_all(&t);
+    return code;
+}

@@ -1,0 +1,166 @@
+#include "trainer/settings.h"
+
+#include "runtime/util/file.h"
+#include "runtime/util/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Numbers below zero stand for "not given": the recipe or what is locked decides. */
+enum { UNSET = -1 };
+
+static const char purpose[] =
+    "Trains a dual encoder (CLIP) on photos and captions. With no --train-data it trains on the sample that ships.\n"
+    "A run leaves DIR/model (the last model), DIR/best (best validation recall), DIR/checkpoints, out.log and\n"
+    "results.jsonl.";
+
+static int parse(struct settings *s, int argc, char **argv, struct error *err)
+{
+    const struct option_row rows[] = {
+        {"device", OPTION_TEXT, &s->device, "SPEC", "OpenCL device: number, P:D, part of a name, gpu, cpu, auto", 0},
+        {"train-data", OPTION_TEXT, &s->train_data, "FILE", "table of photos and captions (csv, tsv, |)", 0},
+        {"val-data", OPTION_TEXT, &s->val_data, "FILE", "validation table; without it --val-split is held out", 0},
+        {"val-split", OPTION_REAL, &s->val_split, "PART", "part of the photos held out for validation", 0},
+        {"image-root", OPTION_TEXT, &s->image_root, "DIR", "where the photos are (default: beside the table)", 0},
+        {"csv-img-key", OPTION_TEXT, &s->image_key, "NAME", "column of the photo's name (default: found out)", 0},
+        {"csv-caption-key", OPTION_TEXT, &s->caption_key, "NAME", "column of the caption (default: found out)", 0},
+        {"csv-separator", OPTION_TEXT, &s->separator_text, "CHAR", "separator, or \"tab\" (default: found out)", 0},
+        {"every-caption", OPTION_FLAG, &s->every_caption, NULL,
+         "an epoch is every caption, not every photo with one of its captions", 0},
+        {"no-shuffle", OPTION_FLAG, &s->no_shuffle, NULL, "photos in the order of the table, first captions", 0},
+        {"workers", OPTION_INT, &s->workers, "N", "decoding threads (0: one a processor)", 0},
+        {"image-model", OPTION_TEXT, &s->image_model, "DIR", "pretrained image tower (DINOv2, timm ViT)", 0},
+        {"text-model", OPTION_TEXT, &s->text_model, "DIR", "pretrained text tower (sentence-transformers, BERT)", 0},
+        {"model", OPTION_TEXT, &s->model, "DIR", "start from a trained model, or from scratch with \"tiny\"", 0},
+        {"head", OPTION_TEXT, &s->head, "mlp|linear", "projection heads", 0},
+        {"embed-dim", OPTION_INT, &s->embed_dim, "N", "width of the shared space", 0},
+        {"max-tokens", OPTION_INT, &s->max_tokens, "N", "longest text (0: what the tokenizer was made for)", 0},
+        {"lock-image", OPTION_FLAG, &s->lock_image, NULL, "do not train the image tower; its features are cached", 0},
+        {"lock-text", OPTION_FLAG, &s->lock_text, NULL, "do not train the text tower; its features are cached", 0},
+        {"batch-size", OPTION_INT, &s->batch_size, "N", "pairs a step", 'b'},
+        {"epochs", OPTION_INT, &s->epochs, "N", "passes over the data", 0},
+        {"max-steps", OPTION_INT, &s->max_steps, "N", "stop after so many steps (0: by --epochs)", 0},
+        {"lr", OPTION_REAL, &s->lr, "RATE", "learning rate of towers and heads", 0},
+        {"lr-image", OPTION_REAL, &s->lr_image, "RATE", "of the image tower", 0},
+        {"lr-text", OPTION_REAL, &s->lr_text, "RATE", "of the text tower", 0},
+        {"lr-head", OPTION_REAL, &s->lr_head, "RATE", "of the heads and the logit scale", 0},
+        {"wd", OPTION_REAL, &s->wd, "DECAY", "weight decay of matrices", 0},
+        {"beta2", OPTION_REAL, &s->beta2, "B", "AdamW's second beta", 0},
+        {"eps", OPTION_REAL, &s->eps, "E", "AdamW's epsilon", 0},
+        {"grad-clip-norm", OPTION_REAL, &s->grad_clip, "NORM", "clip gradients to this norm (0: not)", 0},
+        {"dropout", OPTION_REAL, &s->dropout, "P", "dropout in the heads; 0 turns the towers' off too", 0},
+        {"warmup", OPTION_INT, &s->warmup, "STEPS", "steps of linear warm-up", 0},
+        {"lr-scheduler", OPTION_TEXT, &s->scheduler_name, "cosine|const|plateau", "learning-rate schedule", 0},
+        {"seed", OPTION_INT, &s->seed, "N", "of everything random", 0},
+        {"recipe", OPTION_TEXT, &s->recipe, "default|seed",
+         "seed: as R4j4n/OpenAI-CLIP-in-PyTorch trains, its faults included", 0},
+        {"out", OPTION_TEXT, &s->out, "DIR", "folder of runs", 0},
+        {"name", OPTION_TEXT, &s->name, "NAME", "folder of this run inside --out (default: date and time)", 0},
+        {"resume", OPTION_TEXT, &s->resume, "DIR", "go on from the last checkpoint of this run, or of the \"latest\"",
+         0},
+        {"save-frequency", OPTION_INT, &s->save_frequency, "EPOCHS", "between checkpoints (0: about one a minute)", 0},
+        {"log-every-n-steps", OPTION_INT, &s->log_every, "N", "lines in out.log (0: about one a second)", 0},
+        {"quiet", OPTION_FLAG, &s->quiet, NULL, "only errors", 'q'},
+        {0},
+    };
+    int first = options_parse("trainer", "[options]", purpose, rows, argc, argv, err);
+    if (first < 0)
+        return -1;
+    if (first < argc)
+        return error_set(err, EXIT_USAGE, "trainer takes options only, not \"%s\"; see --help", argv[first]);
+    return 0;
+}
+
+/* R4j4n/OpenAI-CLIP-in-PyTorch: what its recipe fixes where the command line does not. */
+static void apply_seed_recipe(struct settings *s)
+{
+    s->seed_faults = s->keep_scale = s->every_caption = true;
+    s->val_split = s->val_split < 0 ? 0.2 : s->val_split;
+    s->batch_size = s->batch_size < 0 ? 32 : s->batch_size;
+    s->epochs = s->epochs < 0 ? 5 : s->epochs;
+    s->max_tokens = s->max_tokens ? s->max_tokens : 100;
+    s->lr_image = s->lr_image < 0 ? 1e-5 : s->lr_image;
+    s->lr_text = s->lr_text < 0 ? 1e-5 : s->lr_text;
+    s->lr_head = s->lr_head < 0 ? 1e-3 : s->lr_head;
+    s->wd = s->wd < 0 ? 1e-3 : s->wd;
+    s->wd_towers = 0;
+    s->beta2 = s->beta2 < 0 ? 0.999 : s->beta2;
+    s->eps = s->eps < 0 ? 1e-8 : s->eps;
+    s->dropout = s->dropout < 0 ? 0.1 : s->dropout;
+    s->scheduler_name = s->scheduler_name ? s->scheduler_name : "plateau";
+}
+
+/* Heads over cached features train in seconds and overfit soon; whole towers want small steps. */
+static void apply_default_recipe(struct settings *s)
+{
+    bool heads_only = s->lock_image && s->lock_text, scratch = s->model && strcmp(s->model, "tiny") == 0;
+    double rate = s->lr >= 0 ? s->lr : scratch ? 1e-3 : 1e-5;
+    s->val_split = s->val_split < 0 ? 0.2 : s->val_split;
+    s->batch_size = s->batch_size < 0 ? (heads_only ? 256 : 32) : s->batch_size;
+    s->epochs = s->epochs < 0 ? (heads_only ? 120 : scratch ? 30 : 5) : s->epochs;
+    s->lr_image = s->lr_image < 0 ? rate : s->lr_image;
+    s->lr_text = s->lr_text < 0 ? rate : s->lr_text;
+    s->lr_head = s->lr_head < 0 ? (s->lr >= 0 ? s->lr : 1e-3) : s->lr_head;
+    s->wd = s->wd < 0 ? 0.1 : s->wd;
+    s->wd_towers = s->wd;
+    s->beta2 = s->beta2 < 0 ? (heads_only ? 0.999 : 0.98) : s->beta2;
+    s->eps = s->eps < 0 ? (heads_only ? 1e-8 : 1e-6) : s->eps;
+    s->dropout = s->dropout < 0 ? (heads_only ? 0.5 : 0.1) : s->dropout;
+    s->scheduler_name = s->scheduler_name ? s->scheduler_name : "cosine";
+}
+
+static int check(struct settings *s, struct error *err)
+{
+    static const char *const names[] = {"cosine", "const", "plateau"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(s->scheduler_name, names[i]) == 0)
+            s->scheduler = (enum scheduler)i;
+    if (s->batch_size < 2)
+        return error_set(err, EXIT_USAGE, "--batch-size %d: a contrastive loss needs at least 2 pairs", s->batch_size);
+    if (s->val_split < 0 || s->val_split >= 1)
+        return error_set(err, EXIT_USAGE, "--val-split %g is not a part of 1", s->val_split);
+    if (s->dropout < 0 || s->dropout >= 1)
+        return error_set(err, EXIT_USAGE, "--dropout %g is not in [0, 1)", s->dropout);
+    if (s->epochs < 1 || s->embed_dim < 1 || s->max_steps < 0 || s->warmup < 0 || s->max_tokens < 0)
+        return error_set(err, EXIT_USAGE, "--epochs and --embed-dim are at least 1, and no count is negative");
+    if (s->separator_text && strcmp(s->separator_text, "tab") != 0 && strlen(s->separator_text) != 1)
+        return error_set(err, EXIT_USAGE, "--csv-separator \"%s\" is neither one character nor \"tab\"",
+                         s->separator_text);
+    if (s->model && (s->image_model || s->text_model))
+        return error_set(err, EXIT_USAGE, "--model excludes --image-model and --text-model");
+    if (!s->model && !s->image_model != !s->text_model)
+        return error_set(err, EXIT_USAGE, "--image-model and --text-model go together");
+    return 0;
+}
+
+int settings_read(struct settings *s, int argc, char **argv, struct error *err)
+{
+    *s = (struct settings){
+        .device = "auto",
+        .val_split = UNSET,
+        .head = "mlp",
+        .embed_dim = 512,
+        .dropout = UNSET,
+        .batch_size = UNSET,
+        .epochs = UNSET,
+        .lr = UNSET,
+        .lr_image = UNSET,
+        .lr_text = UNSET,
+        .lr_head = UNSET,
+        .wd = UNSET,
+        .beta2 = UNSET,
+        .eps = UNSET,
+        .seed = 42,
+        .out = "runs",
+        .recipe = "default",
+    };
+    if (parse(s, argc, argv, err) != 0)
+        return -1;
+    s->sample = !s->train_data;
+    if (strcmp(s->recipe, "seed") == 0)
+        apply_seed_recipe(s);
+    else
+        apply_default_recipe(s);
+    s->no_tower_dropout = s->dropout == 0;
+    return check(s, err);
+}

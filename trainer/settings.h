@@ -1,0 +1,46 @@
+/* What the command line of ./trainer asks for, with every default decided.
+ *
+ *     struct settings settings;
+ *     if (settings_read(&settings, argc, argv, &err) != 0) return error_report(&err);
+ */
+#ifndef OCLIP_SETTINGS_H
+#define OCLIP_SETTINGS_H
+
+#include "runtime/util/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum scheduler { SCHEDULER_COSINE, SCHEDULER_CONST, SCHEDULER_PLATEAU };
+
+struct settings {
+    const char *device;
+    /* data */
+    const char *train_data, *val_data, *image_root, *image_key, *caption_key, *separator_text;
+    double val_split;
+    bool sample; /* no data was named: the sample that ships */
+    bool no_shuffle;
+    bool every_caption; /* an item is a caption, not a photo with one of its captions */
+    int workers;
+    /* model */
+    const char *image_model, *text_model, *model, *head;
+    int embed_dim, max_tokens;
+    bool lock_image, lock_text, keep_scale; /* keep_scale: the logit scale is not trained */
+    double dropout;                         /* of the heads */
+    bool no_tower_dropout;
+    bool seed_faults; /* --recipe seed: raw logit scale, embeddings not normalised in the loss */
+    /* optimisation */
+    int batch_size, epochs, max_steps, warmup;
+    double lr, lr_image, lr_text, lr_head, wd, wd_towers, beta2, eps, grad_clip;
+    enum scheduler scheduler;
+    int seed;
+    /* the run */
+    const char *out, *name, *resume, *recipe, *scheduler_name;
+    int save_frequency, log_every;
+    bool quiet;
+};
+
+/* Fails with EXIT_USAGE; --help prints and exits. */
+int settings_read(struct settings *settings, int argc, char **argv, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,70 @@
+/* Everything a training run holds; what its parts (step, evaluate, checkpoint, report) work on.
+ *
+ *     main opens it, runs epochs of steps, evaluates after each, saves, and closes it.
+ */
+#ifndef OCLIP_TRAINER_H
+#define OCLIP_TRAINER_H
+
+#include "models/metrics.h"
+#include "runtime/util/progress.h"
+#include "trainer/features.h"
+#include "trainer/schedule.h"
+
+/* What a checkpoint carries besides the arena. */
+struct position {
+    int epoch, pair; /* the epoch, and how many of its pairs are done */
+    int step;        /* steps done in the whole run */
+    double best;     /* validation recall at its best, the mean of at 1, 5, 10 both ways; -1 before any */
+    int best_epoch;
+};
+
+struct evaluation {
+    double loss;
+    struct recall recall;
+    double mean_recall;
+};
+
+struct trainer {
+    struct settings settings;
+    char *folder; /* of the run */
+    struct device *dev;
+    struct clip *clip;
+    struct dataset data;
+    struct features images, texts; /* of locked towers; rows NULL otherwise */
+    struct tape *tape;             /* records; evaluation uses one that does not */
+    struct schedule schedule;
+    struct position position;
+    int steps_per_epoch, total_steps;
+    float *best_values; // [arena->trained_numbers], of the best epoch; NULL before any
+
+    struct tensor *losses; // [LOSS_SLOTS], on the device: losses of steps not logged yet
+    int unlogged;
+    double logged_at; /* clock_seconds() of the last line */
+    double epoch_loss;
+    int epoch_losses;
+    struct progress bar;
+    FILE *log, *results;
+};
+enum { LOSS_SLOTS = 512 };
+
+/* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set. */
+int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err) MUST_CHECK;
+
+/* evaluate.c */
+int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err) MUST_CHECK;
+
+/* checkpoint.c: writes DIR/checkpoints/..., DIR/model and DIR/best; reads the newest whole checkpoint back (returns 1
+ * when there is none). */
+int trainer_save(struct trainer *t, struct error *err) MUST_CHECK;
+int trainer_resume(struct trainer *t, struct error *err) MUST_CHECK;
+void trainer_keep_best(struct trainer *t, const struct evaluation *evaluation);
+
+/* report.c */
+int report_open(struct trainer *t, struct error *err) MUST_CHECK;
+void report_close(struct trainer *t);
+void report_note(struct trainer *t, const char *format, ...) PRINTF_LIKE(2, 3); /* to stderr and out.log */
+void report_step(struct trainer *t, double rate, int pairs);                    /* after each step */
+void report_flush(struct trainer *t, double rate);                              /* waits for the device */
+void report_epoch(struct trainer *t, const struct evaluation *evaluation, double seconds, int pairs, double rate);
+
+#endif
