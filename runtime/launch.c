@@ -2,6 +2,8 @@
 
 #include "runtime/program.h"
 
+#include <limits.h>
+
 struct launch_range range_rows(const struct device *dev, size_t rows)
 {
     return (struct launch_range){{rows, 1, 1}, (size_t)device_group_size(dev)};
@@ -9,6 +11,7 @@ struct launch_range range_rows(const struct device *dev, size_t rows)
 
 struct launch_range range_chunks(const struct device *dev, size_t count)
 {
+    CHECK(count <= INT_MAX, "%zu numbers in one launch", count); /* kernels count in int */
     return range_rows(dev, (count + LAUNCH_CHUNK - 1) / LAUNCH_CHUNK);
 }
 

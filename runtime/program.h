@@ -1,6 +1,6 @@
 /* Programs: one for each (kernel file, options), built on first use, its binary kept on disk.
  *
- *     struct kernel *kernel = program_kernel(dev, "gelu.cl", "", "gelu_forward");   // NULL once the device has failed
+ *     struct kernel *kernel = program_kernel(dev, "pool.cl", "", "pool_mean_forward"); // NULL after a failure
  *
  * A cache entry is named by the hash of source, options, device, driver and platform, carries that key and a hash of
  * its own content, and is written by rename. A broken entry is built anew; a folder that cannot be written turns the

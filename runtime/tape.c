@@ -145,11 +145,23 @@ void tape_push(struct tape *tape, struct node node)
     tape->nodes[tape->node_count++] = node;
 }
 
+/* Before a gradient is added to: what it may share its memory with must not change. */
+static void unshare(struct tensor *grad)
+{
+    if (grad->buffer->references == 1)
+        return;
+    struct buffer *copy = buffer_new(grad->dev, tensor_bytes(grad));
+    buffer_copy(copy, 0, grad->buffer, 0, tensor_bytes(grad));
+    buffer_drop(grad->buffer);
+    grad->buffer = copy;
+}
+
 static void add_pending(struct tape *tape)
 {
     for (int i = 0; i < tape->pending_count; i++) {
         struct pending *pending = &tape->pending[i];
         size_t count = tensor_count(pending->to);
+        unshare(pending->to);
         LAUNCH(tape->dev, "residual.cl", "accumulate", range_chunks(tape->dev, count), ARG_BUFFER(pending->to),
                ARG_BUFFER(pending->from), ARG_INT((int)count));
         tensor_free(pending->from);
@@ -217,12 +229,7 @@ struct tensor *tape_grad(struct tape *tape, struct tensor *x, int *accumulate)
         tape->pending[tape->pending_count++] = (struct pending){.to = x->grad, .from = temporary};
         return temporary;
     }
-    if (x->grad->buffer->references > 1) { /* an alias: what it is shared with must not change */
-        struct buffer *copy = buffer_new(tape->dev, tensor_bytes(x));
-        buffer_copy(copy, 0, x->grad->buffer, 0, tensor_bytes(x));
-        buffer_drop(x->grad->buffer);
-        x->grad->buffer = copy;
-    }
+    unshare(x->grad);
     *accumulate = 1;
     return x->grad;
 }

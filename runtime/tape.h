@@ -13,7 +13,7 @@
  *     ... ops ...
  *     return tape_leave(tape, scope, y);
  *
- * How an op is written: see runtime/ops/gelu.c, the shortest.
+ * How an op is written: see runtime/ops/activation.c, the shortest.
  */
 #ifndef OCLIP_TAPE_H
 #define OCLIP_TAPE_H

@@ -23,7 +23,7 @@ struct tensor *op_activation(struct tape *tape, struct tensor *x, enum activatio
     size_t count = tensor_count(x);
     LAUNCH(x->dev, "activation.cl", "activation_forward", range_chunks(x->dev, count), ARG_BUFFER(y), ARG_BUFFER(x),
            ARG_INT((int)count), ARG_INT((int)activation));
-    tape_push(tape, (struct node){
-                        .op = &activation_op, .in = {x}, .out = y, .saved = {x}, .integer = {(int)activation}});
+    tape_push(tape,
+              (struct node){.op = &activation_op, .in = {x}, .out = y, .saved = {x}, .integer = {(int)activation}});
     return y;
 }

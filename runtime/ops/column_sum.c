@@ -3,7 +3,7 @@
 #include "runtime/launch.h"
 #include "runtime/ops/ops.h"
 
-enum { STRIP = 1024 };    /* columns of a work-group, as in cl/column_sum.cl */
+enum { STRIP = 1024 };   /* columns of a work-group, as in cl/column_sum.cl */
 enum { ONE_SLICE = 64 }; /* rows that are not worth a second launch */
 
 /* out[s] (+)= the sum of slice s.  x [rows, width] -> out [slices, width] */

@@ -1,0 +1,308 @@
+// Attention within segments, a block of scores at a time, as flash attention does it (Dao et al. 2022).
+//
+// HEAD_DIM  numbers of a head's query, key or value
+// LANES     rows a work-item owns, one in each lane of its vectors; a multiple of 4, or 1
+// BLOCK     scores of a lane held at once; a multiple of TILE
+// CAUSAL    1: a query sees the keys up to its own position
+//
+// A work-item turns its queries (or keys) into HEAD_DIM vectors of LANES numbers. What follows are products of two
+// kinds, `dots` with the rows of another matrix and `mix` of such rows, and in both each number of a row is read once
+// and feeds all lanes. Exponentials are to base 2, with log2(e) part of the factor of the scores. Lanes past a
+// segment's end repeat its last row: they compute and write the same numbers as the lane that owns it.
+//
+// qkv and its gradient are [total, 3 * heads * HEAD_DIM]: q, k and v side by side, heads side by side in each; out and
+// its gradient [total, heads * HEAD_DIM]; lse (log2 of the sum of a query's exponentials) and delta [heads, total].
+// Work-items are (blocks of LANES rows, heads, segments).
+
+#if LANES == 1
+typedef float lanes;
+typedef int lane_ints;
+#else
+typedef XCAT(float, LANES) lanes;
+typedef XCAT(int, LANES) lane_ints;
+#endif
+
+// Everything below works on private arrays that should live in registers, or in the nearest cache: functions are
+// inlined, loops over a tile unrolled, and with one lane the loops over a row too.
+#define INLINE static inline __attribute__((always_inline))
+#if LANES == 1
+#define UNROLL_ROW _Pragma("unroll")
+#else
+#define UNROLL_ROW
+#endif
+
+// Products are made this many at a time. Eight sums keep two multiply-add units busy; on CPU-class devices a sum of 16
+// lanes is two registers where VEC is 8 and one where it is 16.
+#define TILE (VEC == 16 ? 8 : 4)
+#define COLUMNS ((HEAD_DIM + TILE - 1) / TILE * TILE)
+#define SCALE rsqrt((float)HEAD_DIM)
+#define SCORE_FACTOR (SCALE * M_LOG2E_F)
+
+// The rows of a work-item: `first` to first + LANES of a segment of `count` rows, of which the first is row `start`.
+struct place {
+    int head, first, start, count;
+    size_t width;
+};
+
+INLINE struct place my_place(global const int *starts, int heads)
+{
+    int segment = get_global_id(2), start = starts[segment];
+    return (struct place){.head = get_global_id(1),
+                          .first = get_global_id(0) * LANES,
+                          .start = start,
+                          .count = starts[segment + 1] - start,
+                          .width = (size_t)heads * HEAD_DIM};
+}
+
+// Where this head's part of the segment begins in a matrix with rows of `stride` numbers.
+INLINE size_t head_offset(struct place at, size_t stride) { return at.start * stride + at.head * HEAD_DIM; }
+
+// The row of its segment in each lane.
+INLINE lane_ints lane_rows(struct place at)
+{
+    lane_ints rows;
+    for (int lane = 0; lane < LANES; lane++)
+        ((int *)&rows)[lane] = min(at.first + lane, at.count - 1);
+    return rows;
+}
+
+// One number a lane, from an array over the rows of a segment.
+INLINE lanes gather_numbers(global const float *numbers, lane_ints rows)
+{
+    lanes x;
+    for (int lane = 0; lane < LANES; lane++)
+        ((float *)&x)[lane] = numbers[((int *)&rows)[lane]];
+    return x;
+}
+
+INLINE void scatter_numbers(global float *numbers, lanes x, lane_ints rows)
+{
+    for (int lane = 0; lane < LANES; lane++)
+        numbers[((int *)&rows)[lane]] = ((float *)&x)[lane];
+}
+
+#if LANES == 1
+INLINE void gather(lanes *x, global const float *rows, struct place at, size_t stride, float factor)
+{
+    UNROLL_ROW
+    for (int d = 0; d < HEAD_DIM; d++)
+        x[d] = factor * rows[at.first * stride + d];
+}
+
+INLINE void scatter(global float *rows, const lanes *x, struct place at, size_t stride, lanes factor)
+{
+    UNROLL_ROW
+    for (int d = 0; d < HEAD_DIM; d++)
+        rows[at.first * stride + d] = factor * x[d];
+}
+#else
+INLINE size_t lane_offset(struct place at, int lane, size_t stride)
+{
+    return min(at.first + lane, at.count - 1) * stride;
+}
+
+// x[d] = factor * number d of each lane's row; blocks of 4 x 4 numbers are transposed in registers.
+INLINE void gather(lanes *x, global const float *rows, struct place at, size_t stride, float factor)
+{
+    for (int lane = 0; lane < LANES; lane += 4) {
+        float *to = (float *)x + lane; // [HEAD_DIM, LANES]
+        global const float *row0 = rows + lane_offset(at, lane, stride);
+        global const float *row1 = rows + lane_offset(at, lane + 1, stride);
+        global const float *row2 = rows + lane_offset(at, lane + 2, stride);
+        global const float *row3 = rows + lane_offset(at, lane + 3, stride);
+        for (int d = 0; d < HEAD_DIM / 4 * 4; d += 4) {
+            float4 a = factor * vload4(0, row0 + d), b = factor * vload4(0, row1 + d);
+            float4 c = factor * vload4(0, row2 + d), e = factor * vload4(0, row3 + d);
+            vstore4((float4)(a.x, b.x, c.x, e.x), 0, to + d * LANES);
+            vstore4((float4)(a.y, b.y, c.y, e.y), 0, to + (d + 1) * LANES);
+            vstore4((float4)(a.z, b.z, c.z, e.z), 0, to + (d + 2) * LANES);
+            vstore4((float4)(a.w, b.w, c.w, e.w), 0, to + (d + 3) * LANES);
+        }
+        for (int d = HEAD_DIM / 4 * 4; d < HEAD_DIM; d++)
+            vstore4(factor * (float4)(row0[d], row1[d], row2[d], row3[d]), 0, to + d * LANES);
+    }
+}
+
+// The way back: number d of each lane's row = factor * x[d].
+INLINE void scatter(global float *rows, const lanes *x, struct place at, size_t stride, lanes factor)
+{
+    for (int lane = 0; lane < LANES; lane += 4) {
+        const float *from = (const float *)x + lane; // [HEAD_DIM, LANES]
+        float4 scale = vload4(0, (float *)&factor + lane);
+        global float *row0 = rows + lane_offset(at, lane, stride);
+        global float *row1 = rows + lane_offset(at, lane + 1, stride);
+        global float *row2 = rows + lane_offset(at, lane + 2, stride);
+        global float *row3 = rows + lane_offset(at, lane + 3, stride);
+        for (int d = 0; d < HEAD_DIM / 4 * 4; d += 4) {
+            float4 a = scale * vload4(0, from + d * LANES), b = scale * vload4(0, from + (d + 1) * LANES);
+            float4 c = scale * vload4(0, from + (d + 2) * LANES), e = scale * vload4(0, from + (d + 3) * LANES);
+            vstore4((float4)(a.x, b.x, c.x, e.x), 0, row0 + d);
+            vstore4((float4)(a.y, b.y, c.y, e.y), 0, row1 + d);
+            vstore4((float4)(a.z, b.z, c.z, e.z), 0, row2 + d);
+            vstore4((float4)(a.w, b.w, c.w, e.w), 0, row3 + d);
+        }
+        for (int d = HEAD_DIM / 4 * 4; d < HEAD_DIM; d++) {
+            float4 a = scale * vload4(0, from + d * LANES);
+            row0[d] = a.x;
+            row1[d] = a.y;
+            row2[d] = a.z;
+            row3[d] = a.w;
+        }
+    }
+}
+#endif
+
+INLINE void clear(lanes *x)
+{
+    UNROLL_ROW
+    for (int d = 0; d < COLUMNS; d++)
+        x[d] = 0;
+}
+
+// s[j] = sum over d of x[d] rows[j][d] for `count` rows, TILE at a time; s has room for a multiple of TILE.
+INLINE void dots(lanes *s, const lanes *x, global const float *rows, int count, size_t stride)
+{
+    for (int j = 0; j < count; j += TILE) {
+        global const float *row[TILE];
+        lanes sums[TILE];
+#pragma unroll
+        for (int t = 0; t < TILE; t++) {
+            row[t] = rows + min(j + t, count - 1) * stride;
+            sums[t] = 0;
+        }
+        UNROLL_ROW
+        for (int d = 0; d < HEAD_DIM; d++)
+#pragma unroll
+            for (int t = 0; t < TILE; t++)
+                sums[t] = fma(x[d], (lanes)(row[t][d]), sums[t]);
+#pragma unroll
+        for (int t = 0; t < TILE; t++)
+            s[j + t] = sums[t];
+    }
+}
+
+// y[d] = factor y[d] + sum over j of p[j] rows[j][d] for `count` rows, TILE columns at a time.
+INLINE void mix(lanes *y, lanes factor, const lanes *p, global const float *rows, int count, size_t stride)
+{
+    UNROLL_ROW
+    for (int d = 0; d < COLUMNS; d += TILE) {
+        lanes sums[TILE];
+#pragma unroll
+        for (int t = 0; t < TILE; t++)
+            sums[t] = factor * y[d + t];
+        for (int j = 0; j < count; j++)
+#pragma unroll
+            for (int t = 0; t < TILE; t++)
+                sums[t] = fma(p[j], (lanes)(rows[j * stride + min(d + t, HEAD_DIM - 1)]), sums[t]);
+#pragma unroll
+        for (int t = 0; t < TILE; t++)
+            y[d + t] = sums[t];
+    }
+}
+
+kernel void attention_forward(global float *out, global float *lse, global const float *qkv, global const int *starts,
+                              int heads, int total)
+{
+    struct place at = my_place(starts, heads);
+    if (at.first >= at.count)
+        return;
+    size_t stride = 3 * at.width;
+    global const float *queries = qkv + head_offset(at, stride), *keys = queries + at.width, *values = keys + at.width;
+    lane_ints rows = lane_rows(at);
+    lanes q[COLUMNS], o[COLUMNS], p[BLOCK], largest = -INFINITY, sum = 0;
+    gather(q, queries, at, stride, SCORE_FACTOR);
+    clear(o);
+    int seen = CAUSAL ? min(at.first + LANES, at.count) : at.count;
+    for (int block = 0; block < seen; block += BLOCK) {
+        int n = min(BLOCK, seen - block);
+        dots(p, q, keys + block * stride, n, stride);
+        lanes before = largest;
+        for (int j = 0; j < n; j++) {
+            if (CAUSAL)
+                p[j] = rows >= block + j ? p[j] : (lanes)(-INFINITY);
+            largest = fmax(largest, p[j]);
+        }
+        lanes kept = exp2(before - largest);
+        sum *= kept;
+        for (int j = 0; j < n; j++) {
+            p[j] = exp2(p[j] - largest);
+            sum += p[j];
+        }
+        mix(o, kept, p, values + block * stride, n, stride);
+    }
+    scatter(out + head_offset(at, at.width), o, at, at.width, 1 / sum);
+    scatter_numbers(lse + (size_t)at.head * total + at.start, largest + log2(sum), rows);
+}
+
+// The gradient of the queries, and delta, the dot product of each output with its gradient.
+kernel void attention_backward_queries(global float *qkv_grad, global float *delta, global const float *out_grad,
+                                       global const float *out, global const float *qkv, global const float *lse,
+                                       global const int *starts, int heads, int total)
+{
+    struct place at = my_place(starts, heads);
+    if (at.first >= at.count)
+        return;
+    size_t stride = 3 * at.width, numbers = (size_t)at.head * total + at.start;
+    global const float *queries = qkv + head_offset(at, stride), *keys = queries + at.width, *values = keys + at.width;
+    lane_ints rows = lane_rows(at);
+    lanes q[COLUMNS], dout[COLUMNS], dq[COLUMNS], p[BLOCK], dp[BLOCK];
+    gather(q, queries, at, stride, SCORE_FACTOR);
+    gather(dout, out_grad + head_offset(at, at.width), at, at.width, 1);
+
+    gather(dq, out + head_offset(at, at.width), at, at.width, 1);
+    lanes my_delta = 0, my_lse = gather_numbers(lse + numbers, rows);
+    UNROLL_ROW
+    for (int d = 0; d < HEAD_DIM; d++)
+        my_delta = fma(dout[d], dq[d], my_delta);
+    scatter_numbers(delta + numbers, my_delta, rows);
+
+    clear(dq);
+    int seen = CAUSAL ? min(at.first + LANES, at.count) : at.count;
+    for (int block = 0; block < seen; block += BLOCK) {
+        int n = min(BLOCK, seen - block);
+        dots(p, q, keys + block * stride, n, stride);
+        dots(dp, dout, values + block * stride, n, stride);
+        for (int j = 0; j < n; j++) {
+            if (CAUSAL)
+                p[j] = rows >= block + j ? p[j] : (lanes)(-INFINITY);
+            dp[j] = exp2(p[j] - my_lse) * (dp[j] - my_delta);
+        }
+        mix(dq, 1, dp, keys + block * stride, n, stride);
+    }
+    scatter(qkv_grad + head_offset(at, stride), dq, at, stride, SCALE);
+}
+
+// The gradients of keys and values; here the lanes are keys, and blocks are of queries.
+kernel void attention_backward_keys(global float *qkv_grad, global const float *out_grad, global const float *qkv,
+                                    global const float *lse, global const float *delta, global const int *starts,
+                                    int heads, int total)
+{
+    struct place at = my_place(starts, heads);
+    if (at.first >= at.count)
+        return;
+    size_t stride = 3 * at.width, numbers = (size_t)at.head * total + at.start;
+    global const float *queries = qkv + head_offset(at, stride), *keys = queries + at.width, *values = keys + at.width;
+    global const float *douts = out_grad + head_offset(at, at.width);
+    lane_ints rows = lane_rows(at);
+    lanes k[COLUMNS], v[COLUMNS], dk[COLUMNS], dv[COLUMNS], p[BLOCK], dp[BLOCK];
+    gather(k, keys, at, stride, SCORE_FACTOR);
+    gather(v, values, at, stride, 1);
+    clear(dk);
+    clear(dv);
+    for (int block = CAUSAL ? at.first : 0; block < at.count; block += BLOCK) {
+        int n = min(BLOCK, at.count - block);
+        dots(p, k, queries + block * stride, n, stride);
+        dots(dp, v, douts + block * at.width, n, at.width);
+        for (int i = 0; i < n; i++) {
+            if (CAUSAL)
+                p[i] = rows <= block + i ? p[i] : (lanes)(-INFINITY);
+            p[i] = exp2(p[i] - lse[numbers + block + i]);
+            dp[i] = p[i] * (dp[i] - delta[numbers + block + i]);
+        }
+        mix(dv, 1, p, douts + block * at.width, n, at.width);
+        mix(dk, 1, dp, queries + block * stride, n, stride);
+    }
+    global float *keys_grad = qkv_grad + head_offset(at, stride) + at.width;
+    scatter(keys_grad, dk, at, stride, SCALE);
+    scatter(keys_grad + at.width, dv, at, stride, 1);
+}

@@ -1,0 +1,155 @@
+/* Searches a folder of pictures by text or by picture, and texts by picture. */
+#include "tools/index.h"
+#include "tools/retriever.h"
+#include "tools/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct settings {
+    struct session session;
+    const char *gallery, *captions, *html, *index;
+    struct option_list images;
+    int top;
+    bool rebuild;
+};
+
+static int read_settings(struct settings *s, int argc, char **argv, struct error *err)
+{
+    const struct option_row rows[] = {
+        {"gallery", OPTION_TEXT, &s->gallery, "DIR", "the folder of pictures to search", 'g'},
+        {"top", OPTION_INT, &s->top, "N", "results a query", 'k'},
+        {"image", OPTION_LIST, &s->images, "FILE...", "search by these pictures", 'i'},
+        {"captions", OPTION_TEXT, &s->captions, "FILE", "answer pictures with texts: a line each, or a captions table",
+         0},
+        {"html", OPTION_TEXT, &s->html, "FILE", "also write a page with the pictures", 0},
+        {"index", OPTION_TEXT, &s->index, "FILE", "the gallery's index (DIR/.oclip.sqlite)", 0},
+        {"rebuild", OPTION_FLAG, &s->rebuild, NULL, "make the index anew", 0},
+        SESSION_OPTIONS(s->session),
+        {0}};
+    int first = options_parse("retrieve", "--gallery DIR [QUERY...]",
+                              "Searches a folder of pictures by text or by picture. Without a query it asks for them.",
+                              rows, argc, argv, err);
+    if (first < 0)
+        return -1;
+    if (s->top < 1)
+        return error_set(err, EXIT_USAGE, "--top %d: must be at least 1", s->top);
+    if (!s->gallery && !s->captions)
+        return error_set(err, EXIT_USAGE, "nothing to search in: give --gallery DIR (or --captions FILE with --image)");
+    return first;
+}
+
+/* Brings the index up to date, says what changed, and takes the gallery into the search. */
+static int open_gallery(struct retriever *retriever, const struct settings *s, struct error *err)
+{
+    struct index *index;
+    struct index_changes changes;
+    struct gallery gallery;
+    struct encode_options options = session_encode(&s->session, ENCODE_EMBEDDINGS, "indexing");
+    if (index_open(&index, s->gallery, s->index, s->rebuild, err) != 0)
+        return -1;
+    int result = index_update(&changes, index, s->session.clip, &options, err);
+    if (result == 0)
+        result = index_load(&gallery, index, s->session.clip, err);
+    index_close(index);
+    if (result != 0)
+        return -1;
+    if (!s->session.quiet)
+        fprintf(stderr, "%zu pictures in %s (%zu new or changed, %zu moved, %zu removed, %zu unreadable)\n",
+                gallery.paths.count, s->gallery, changes.encoded, changes.moved, changes.removed, changes.unreadable);
+    if (gallery.paths.count == 0) {
+        gallery_free(&gallery);
+        return error_set(err, EXIT_BAD_DATA, "no picture in %s can be read", s->gallery);
+    }
+    collection_fill(&retriever->pictures, retriever->clip, &gallery.paths, gallery.rows);
+    return 0;
+}
+
+static void remove_line_end(char *line)
+{
+    line[strcspn(line, "\r\n")] = '\0';
+}
+
+/* Queries from stdin, one a line, answered as they come. */
+static int answer_lines(struct retriever *retriever, struct error *err)
+{
+    bool terminal = isatty(STDIN_FILENO);
+    char *line = NULL;
+    size_t room = 0;
+    int result = 0;
+    retriever->headings = !terminal;
+    while (result == 0) {
+        if (terminal) {
+            fputs("query> ", stderr);
+            fflush(stderr);
+        }
+        if (getline(&line, &room, stdin) < 0)
+            break;
+        remove_line_end(line);
+        if (line[strspn(line, " \t")] == '\0')
+            continue;
+        bool is_picture = file_exists(line) && !file_is_folder(line);
+        result = retriever_answer(retriever, &(struct query){line, is_picture}, 1, err);
+    }
+    if (terminal)
+        fputc('\n', stderr);
+    free(line);
+    return result;
+}
+
+static int answer_arguments(struct retriever *retriever, const struct option_list *images, char **words, int word_count,
+                            struct error *err)
+{
+    size_t count = (size_t)(images->count + word_count);
+    struct query *queries = mem_new(count, sizeof *queries); // [count]
+    for (int i = 0; i < word_count; i++)
+        queries[i] = (struct query){words[i], false};
+    for (int i = 0; i < images->count; i++)
+        queries[word_count + i] = (struct query){images->items[i], true};
+    retriever->headings = count > 1;
+    int result = retriever_answer(retriever, queries, count, err);
+    free(queries);
+    return result;
+}
+
+static int run(struct settings *s, char **words, int word_count, struct error *err)
+{
+    struct retriever retriever = {.clip = s->session.clip, .top = (size_t)s->top, .json = s->session.json,
+                                  .options = session_encode(&s->session, ENCODE_EMBEDDINGS, "captions")};
+    struct html page;
+    int result = -1;
+    if (s->gallery && open_gallery(&retriever, s, err) != 0)
+        goto done;
+    if (s->captions && retriever_read_texts(&retriever, s->captions, err) != 0)
+        goto done;
+    if (s->html && html_begin(&page, s->html, "Search results", s->gallery, err) != 0)
+        goto done;
+    retriever.page = s->html ? &page : NULL;
+    if (s->images.count + word_count > 0)
+        result = answer_arguments(&retriever, &s->images, words, word_count, err);
+    else
+        result = answer_lines(&retriever, err);
+    if (s->html && result != 0)
+        html_discard(&page);
+    else if (s->html)
+        result = html_end(&page, err);
+    if (result == 0 && retriever.unreadable)
+        result = EXIT_BAD_DATA; /* said on stderr when it was met */
+done:
+    retriever_free(&retriever);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    struct error err = {0};
+    struct settings s = {.top = 10};
+    int first = read_settings(&s, argc, argv, &err);
+    if (first < 0 || session_open(&s.session, &err) != 0)
+        return error_report(&err);
+    int result = run(&s, argv + first, argc - first, &err);
+    session_close(&s.session);
+    return result < 0 ? error_report(&err) : result;
+}

@@ -1,0 +1,47 @@
+/* What every tool has in common: its options, the device it opens and names, the model it finds.
+ *
+ *     struct session session = {0};
+ *     const struct option_row rows[] = {SESSION_OPTIONS(session), {"top", OPTION_INT, &top, "N", "results", 'k'}, {0}};
+ *     if (options_parse("retrieve", "[QUERY...]", "Searches.", rows, argc, argv, &err) < 0 ||
+ *         session_open(&session, &err) != 0)
+ *         return error_report(&err);
+ *     ... session.clip ...
+ *     session_close(&session);
+ */
+#ifndef OCLIP_SESSION_H
+#define OCLIP_SESSION_H
+
+#include "models/encoder.h"
+#include "runtime/util/json.h"
+#include "runtime/util/options.h"
+
+struct session {
+    const char *device_spec, *model; /* NULL: "auto", the newest trained model; set by session_open */
+    bool quiet, json;
+    int workers, batch_size;
+
+    struct device *dev;
+    struct clip *clip;
+    char *newest; /* what model points to when none was named */
+};
+
+#define SESSION_MODEL_OPTION(s) {"model", OPTION_TEXT, &(s).model, "DIR", "model folder (the newest runs/*/model)", 'm'}
+#define SESSION_JSON_OPTION(s) {"json", OPTION_FLAG, &(s).json, NULL, "machine-readable results", 0}
+#define SESSION_DEVICE_OPTIONS(s)                                                                                      \
+    {"device", OPTION_TEXT, &(s).device_spec, "SPEC", "N, P:D, part of a name, gpu, cpu or auto (tools/devices)", 'd'}, \
+        {"batch-size", OPTION_INT, &(s).batch_size, "N", "at once on the device; 0: 32 pictures, 64 texts", 0},        \
+        {"workers", OPTION_INT, &(s).workers, "N", "threads that decode pictures; 0: one a processor", 'j'},           \
+    {                                                                                                                  \
+        "quiet", OPTION_FLAG, &(s).quiet, NULL, "only errors and results", 'q'                                         \
+    }
+#define SESSION_OPTIONS(s) SESSION_MODEL_OPTION(s), SESSION_DEVICE_OPTIONS(s), SESSION_JSON_OPTION(s)
+
+/* Opens the device and prints its label on stderr once; session_open also opens the model. On failure nothing is left
+ * open. */
+int session_open_device(struct session *session, struct error *err) MUST_CHECK;
+int session_open(struct session *session, struct error *err) MUST_CHECK;
+void session_close(struct session *session);
+
+struct encode_options session_encode(const struct session *session, enum encode_stage stage, const char *label);
+
+#endif

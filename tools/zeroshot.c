@@ -1,0 +1,181 @@
+#include "tools/zeroshot.h"
+
+#include "runtime/device.h"
+#include "runtime/util/npy.h"
+#include "tools/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const usual_templates[] = {"a photo of a {}.", "a photo of the {}.", "a picture of {}.",
+                                              "a close-up photo of {}.", "{}"};
+
+static int read_templates(struct string_list *templates, const char *path, struct error *err)
+{
+    if (!path) {
+        for (size_t i = 0; i < sizeof usual_templates / sizeof *usual_templates; i++)
+            string_list_add(templates, usual_templates[i]);
+        return 0;
+    }
+    struct string_list lines = {0};
+    int result = text_read_lines(&lines, path, LINES_ALL, err);
+    for (size_t i = 0; result == 0 && i < lines.count; i++) {
+        if (lines.items[i][strspn(lines.items[i], " \t")] == '\0')
+            continue;
+        if (strstr(lines.items[i], "{}"))
+            string_list_add(templates, lines.items[i]);
+        else
+            result = error_set(err, EXIT_BAD_DATA, "%s:%zu: the template \"%s\" has no {} where the class name goes",
+                               path, i + 1, lines.items[i]);
+    }
+    if (result == 0 && templates->count == 0)
+        result = error_set(err, EXIT_BAD_DATA, "%s: holds no template", path);
+    string_list_free(&lines);
+    return result;
+}
+
+/* The template with every {} replaced; caller frees. */
+static char *fill(const char *template, const char *name)
+{
+    char *text = mem_format("%s", "");
+    for (const char *hole; (hole = strstr(template, "{}")); template = hole + 2) {
+        char *longer = mem_format("%s%.*s%s", text, (int)(hole - template), template, name);
+        free(text);
+        text = longer;
+    }
+    char *whole = mem_format("%s%s", text, template);
+    free(text);
+    return whole;
+}
+
+static void normalise(float *row, size_t dim)
+{
+    double sum = 0;
+    for (size_t j = 0; j < dim; j++)
+        sum += (double)row[j] * (double)row[j];
+    float factor = (float)(1 / fmax(sqrt(sum), 1e-12));
+    for (size_t j = 0; j < dim; j++)
+        row[j] *= factor;
+}
+
+static int encode_classes(float *rows, const struct clip *clip, const struct string_list *classes,
+                          const struct string_list *templates, const struct encode_options *options, struct error *err)
+{
+    size_t dim = (size_t)clip->embed_dim, count = templates->count;
+    struct string_list texts = {0}; /* the templates of class 0, of class 1, ... */
+    for (size_t i = 0; i < classes->count * count; i++) {
+        char *text = fill(templates->items[i % count], classes->items[i / count]);
+        string_list_add(&texts, text);
+        free(text);
+    }
+    float *embeddings = mem_new(texts.count * dim, sizeof *embeddings); // [classes * templates, dim]
+    int result = encode_texts(embeddings, clip, (const char *const *)texts.items, texts.count, options, err);
+    for (size_t i = 0; result == 0 && i < texts.count; i++)
+        for (size_t j = 0; j < dim; j++)
+            rows[i / count * dim + j] += embeddings[i * dim + j];
+    for (size_t c = 0; c < classes->count; c++)
+        normalise(rows + c * dim, dim);
+    free(embeddings);
+    string_list_free(&texts);
+    return result;
+}
+
+/* ---- the cache ---- */
+
+static char *cache_path(const struct clip *clip, const struct string_list *classes, const struct string_list *templates,
+                        const char *folder)
+{
+    struct hash hash = clip->fingerprint;
+    const struct string_list *const lists[] = {classes, templates};
+    for (int l = 0; l < 2; l++) {
+        hash_add(&hash, &lists[l]->count, sizeof lists[l]->count);
+        for (size_t i = 0; i < lists[l]->count; i++)
+            hash_add_text(&hash, lists[l]->items[i]);
+    }
+    char name[HASH_TEXT];
+    hash_text(name, hash);
+    return mem_format("%s/%s.npy", folder, name);
+}
+
+static bool load_cached(float *rows, const char *path, size_t classes, size_t dim)
+{
+    struct npy npy;
+    struct error ignored;
+    if (!file_exists(path) || npy_read(&npy, path, &ignored) != 0)
+        return false;
+    bool fits = npy.ndim == 2 && npy.shape[0] == (long)classes && npy.shape[1] == (long)dim;
+    for (size_t i = 0; fits && i < classes * dim; i++)
+        fits = isfinite(npy.data[i]);
+    if (fits)
+        memcpy(rows, npy.data, classes * dim * sizeof *rows);
+    npy_free(&npy);
+    return fits;
+}
+
+/* A cache that cannot be written costs only time. */
+static void keep_cached(const char *path, const char *folder, const float *rows, size_t classes, size_t dim)
+{
+    struct error err;
+    if (file_make_folders(folder, &err) != 0 ||
+        npy_write(path, rows, 2, (long[]){(long)classes, (long)dim}, &err) != 0)
+        fprintf(stderr, "oclip: class embeddings are not cached: %s\n", err.text);
+}
+
+/* ---- the whole ---- */
+
+int zeroshot_open(struct zeroshot *zeroshot, const struct clip *clip, const char *classes_path,
+                  const char *templates_path, const struct encode_options *options, struct error *err)
+{
+    *zeroshot = (struct zeroshot){0};
+    struct string_list templates = {0};
+    char *folder = device_cache_folder("classes"), *path = NULL;
+    int result = -1;
+    if (text_read_lines(&zeroshot->classes, classes_path, LINES_FILLED, err) != 0 ||
+        read_templates(&templates, templates_path, err) != 0)
+        goto done;
+    size_t count = zeroshot->classes.count, dim = (size_t)clip->embed_dim;
+    zeroshot->rows = mem_new(count * dim, sizeof *zeroshot->rows);
+    path = cache_path(clip, &zeroshot->classes, &templates, folder);
+    result = 0;
+    if (load_cached(zeroshot->rows, path, count, dim))
+        goto done;
+    result = encode_classes(zeroshot->rows, clip, &zeroshot->classes, &templates, options, err);
+    if (result == 0)
+        keep_cached(path, folder, zeroshot->rows, count, dim);
+done:
+    if (result != 0)
+        zeroshot_close(zeroshot);
+    string_list_free(&templates);
+    free(folder);
+    free(path);
+    return result;
+}
+
+void zeroshot_close(struct zeroshot *zeroshot)
+{
+    string_list_free(&zeroshot->classes);
+    free(zeroshot->rows);
+    *zeroshot = (struct zeroshot){0};
+}
+
+float zeroshot_scale(const struct clip *clip)
+{
+    float value;
+    tensor_download(&value, clip->logit_scale);
+    if (clip->raw_scale)
+        return value;
+    return value < logf(100) ? expf(value) : 100;
+}
+
+void zeroshot_softmax(float *scores, size_t n, float scale)
+{
+    double largest = -INFINITY, sum = 0;
+    for (size_t i = 0; i < n; i++)
+        largest = fmax(largest, (double)scale * (double)scores[i]);
+    for (size_t i = 0; i < n; i++)
+        sum += exp((double)scale * (double)scores[i] - largest);
+    for (size_t i = 0; i < n; i++)
+        scores[i] = (float)(exp((double)scale * (double)scores[i] - largest) / sum);
+}
