@@ -3,13 +3,13 @@
 
 #define LOG_100 4.605170186f
 
-inline float scale_of(global const float *logit_scale, int raw)
+static inline float scale_of(global const float *logit_scale, int raw)
 {
     return raw ? *logit_scale : exp(fmin(*logit_scale, LOG_100));
 }
 
 // Logits i to i + VEC of a row of n; those past its end are -infinity, which no exp() counts.
-inline vfloat load_logits(global const float *similarities, int i, int n, float scale)
+static inline vfloat load_logits(global const float *similarities, int i, int n, float scale)
 {
     if (i + VEC <= n)
         return scale * XCAT(vload, VEC)(0, similarities + i);
@@ -69,7 +69,7 @@ ROW_KERNEL void contrastive_loss(global float *loss, global const float *lse, gl
         *loss = sum / (2 * (float)batch);
 }
 
-inline vfloat one_hot(int at)
+static inline vfloat one_hot(int at)
 {
     float part[VEC];
     for (int j = 0; j < VEC; j++)

@@ -5,7 +5,7 @@ typedef XCAT(uint, VEC) vuint;
 constant uint lane_offsets[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 // A 32-bit mixer: every input bit moves every output bit (constants of Ettinger's and Wellons's "lowbias32" search).
-inline vuint mix(vuint h)
+static inline vuint mix(vuint h)
 {
     h = (h ^ (h >> 16)) * 0x7feb352du;
     h = (h ^ (h >> 15)) * 0x846ca68bu;

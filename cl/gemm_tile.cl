@@ -8,7 +8,7 @@
 #define ONE_ITEM kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 
 // Rows i to i + MR (those past the last read it again) of A times one panel.
-inline void multiply_tile(vfloat acc[MR][NV], global const float *a, global const float *panel, int i, int m, int k)
+static inline void multiply_tile(vfloat acc[MR][NV], global const float *a, global const float *panel, int i, int m, int k)
 {
     global const float *row[MR];
 #pragma unroll

@@ -34,7 +34,7 @@ ROW_KERNEL void layernorm_forward(global float *y, global float *stats, global c
 }
 
 // With g = dy * weight and c = x - mean: dx (+)= scale * (g - average of g - c * scale^2 * average of g c).
-inline void input_gradient(global float *dx, global const float *dy, global const float *x, global const float *weight,
+static inline void input_gradient(global float *dx, global const float *dy, global const float *x, global const float *weight,
                            float mean, float scale, int width, int accumulate, local float *scratch)
 {
     vfloat sum = 0, products = 0;

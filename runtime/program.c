@@ -37,7 +37,7 @@ static const char *source_of(const char *file)
 /* What every program is built with, beside its own options. */
 static char *full_options(const struct device *dev, const char *options)
 {
-    return mem_format("-cl-std=CL1.2 -cl-kernel-arg-info -DVEC=%d -DGROUP=%d -DCHUNK=2048 %s %s",
+    return mem_format("-w -cl-std=CL1.2 -cl-kernel-arg-info -DVEC=%d -DGROUP=%d -DCHUNK=2048 %s %s",
                       device_vector_width(dev), device_group_size(dev), quirks_build_options(&dev->info), options);
 }
 

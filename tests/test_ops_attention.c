@@ -5,6 +5,7 @@
 
 /* integer: heads, causal, then the lengths of the segments up to a zero. */
 enum { HEADS, CAUSAL, LENGTHS };
+enum { LONGEST = 577 }; /* a picture of 24 x 24 patches and its class token */
 
 static int segment_count(const struct op_case *c)
 {
@@ -23,7 +24,7 @@ static struct tensor *run(struct tape *tape, struct tensor *const *in, const str
 /* The output row y [head_dim] of the query q, over `count` keys; rows of qkv are 3 * width apart. */
 static void attend(double *y, const double *q, const double *keys, int count, int head_dim, int width)
 {
-    double weights[128], largest = -INFINITY, sum = 0;
+    double weights[LONGEST], largest = -INFINITY, sum = 0;
     for (int j = 0; j < count; j++) {
         weights[j] = 0;
         for (int d = 0; d < head_dim; d++)
@@ -63,11 +64,13 @@ static const struct op_case cases[] = {
     {"3 tokens of head_dim 5, causal", QKV(3, 2, 5, 1), .integer = {2, 1, 3}},
     {"uneven segments", QKV(29, 3, 8, 1), .integer = {3, 0, 7, 1, 17, 4}},
     {"uneven segments, causal", QKV(29, 3, 8, 1), .integer = {3, 1, 7, 1, 17, 4}},
-    {"odd head_dim, every lane count", QKV(64, 1, 7, 1), .integer = {1, 0, 15, 16, 32, 1}},
+    {"around the number of lanes", QKV(64, 1, 7, 1), .integer = {1, 0, 15, 16, 32, 1}},
     {"33 tokens of head_dim 32", QKV(33, 2, 32, 1), .integer = {2, 0, 33}},
     {"over a block", QKV(71, 1, 64, 1), .integer = {1, 0, 70, 1}},
     {"over a block, causal", QKV(71, 1, 64, 1), .integer = {1, 1, 70, 1}},
     {"77 and 31 tokens, causal", QKV(108, 2, 32, 1), .integer = {2, 1, 77, 31}},
+    {"577 tokens", QKV(LONGEST, 1, 3, 1), .integer = {1, 0, LONGEST}},
+    {"577 tokens, causal", QKV(LONGEST + 1, 1, 3, 1), .integer = {1, 1, 1, LONGEST}},
     {"head_dim 100", QKV(18, 1, 100, 1), .integer = {1, 0, 1, 17}},
     {"head_dim 128, causal", QKV(18, 1, 128, 1), .integer = {1, 1, 17, 1}},
     /* Scores of some hundreds: float32 knows them to 1e-5, so the weights carry 1e-5 of relative error. */

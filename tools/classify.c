@@ -16,13 +16,12 @@ struct settings {
 
 static int read_settings(struct settings *s, int argc, char **argv, struct error *err)
 {
-    const struct option_row rows[] = {
-        {"classes", OPTION_TEXT, &s->classes, "FILE", "class names, one a line", 'c'},
-        {"templates", OPTION_TEXT, &s->templates, "FILE", "prompts, one a line, {} for the class name (a few usual ones)",
-         't'},
-        {"top", OPTION_INT, &s->top, "N", "classes a picture", 'k'},
-        SESSION_OPTIONS(s->session),
-        {0}};
+    const struct option_row rows[] = {{"classes", OPTION_TEXT, &s->classes, "FILE", "class names, one a line", 'c'},
+                                      {"templates", OPTION_TEXT, &s->templates, "FILE",
+                                       "prompts, one a line, {} for the class name (a few usual ones)", 't'},
+                                      {"top", OPTION_INT, &s->top, "N", "classes a picture", 'k'},
+                                      SESSION_OPTIONS(s->session),
+                                      {0}};
     int first = options_parse("classify", "--classes FILE PICTURE|DIR...",
                               "Tells which of the classes each picture most likely shows.", rows, argc, argv, err);
     if (first < 0)

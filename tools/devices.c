@@ -95,7 +95,10 @@ static void print_device(const struct device_info *info, bool automatic, const s
     printf("    %-9s", "products");
     for (int b = 0; b < tuning->count; b++)
         printf("%s %s for %d classes of sizes", b ? "," : "", tuning->backends[b].name, tuning->backends[b].classes);
-    printf(tuning->count ? " (%s)\n" : " not measured yet\n", tuning->file);
+    if (tuning->count)
+        printf(" (%s)\n", tuning->file);
+    else
+        printf(" not measured yet\n");
 }
 
 static json_t *json_of_device(const struct device_info *info, bool automatic, const struct tuning *tuning)
@@ -106,10 +109,10 @@ static json_t *json_of_device(const struct device_info *info, bool automatic, co
     return json_pack("{s:i, s:i, s:i, s:b, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:i, s:i, s:i, s:o}", "index",
                      info->index, "platform", info->platform, "number", info->number, "auto", automatic, "class",
                      class_names[info->device_class], "name", text_json(info->name), "vendor", text_json(info->vendor),
-                     "driver", text_json(info->driver), "platform_name", text_json(info->platform_name),
-                     "memory_bytes", (json_int_t)info->memory_bytes, "largest_bytes", (json_int_t)info->largest_bytes,
-                     "local_bytes", (json_int_t)info->local_bytes, "units", info->units, "clock_mhz", info->clock_mhz,
-                     "native_floats", info->native_floats, "gemm", chosen);
+                     "driver", text_json(info->driver), "platform_name", text_json(info->platform_name), "memory_bytes",
+                     (json_int_t)info->memory_bytes, "largest_bytes", (json_int_t)info->largest_bytes, "local_bytes",
+                     (json_int_t)info->local_bytes, "units", info->units, "clock_mhz", info->clock_mhz, "native_floats",
+                     info->native_floats, "gemm", chosen);
 }
 
 static void print_all(const struct device_info *infos, int count, int automatic, bool json)

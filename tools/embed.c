@@ -86,8 +86,8 @@ static int embed(const struct settings *s, const struct string_list *inputs, str
         text_print_json(json_pack("{s:o, s:[I, I], s:I, s:b}", "out", text_json(s->out), "shape", (json_int_t)n,
                                   (json_int_t)width, "unreadable", (json_int_t)unreadable, "normalised",
                                   stage == ENCODE_EMBEDDINGS));
-    else if (result == 0 && !s->session.quiet)
-        fprintf(stderr, "%s: [%zu, %zu]\n", s->out, n, width);
+    else if (result == 0)
+        session_say(&s->session, "%s: [%zu, %zu]\n", s->out, n, width);
     free(rows);
     free(bad);
     return result == 0 && unreadable ? EXIT_BAD_DATA : result;

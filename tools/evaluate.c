@@ -25,8 +25,8 @@ static int read_settings(struct settings *s, int argc, char **argv, struct error
         {"csv-separator", OPTION_TEXT, &s->separator, "C", "between columns: a character, or tab", 0},
         {"labels", OPTION_TEXT, &s->labels, "FILE", "a table image,class, for zero-shot accuracy", 0},
         {"classes", OPTION_TEXT, &s->classes, "FILE", "all class names, one a line", 'c'},
-        {"templates", OPTION_TEXT, &s->templates, "FILE", "prompts, one a line, {} for the class name (a few usual ones)",
-         't'},
+        {"templates", OPTION_TEXT, &s->templates, "FILE",
+         "prompts, one a line, {} for the class name (a few usual ones)", 't'},
         SESSION_OPTIONS(s->session),
         {0}};
     int first = options_parse("evaluate", "--data FILE --image-root DIR",
@@ -37,7 +37,8 @@ static int read_settings(struct settings *s, int argc, char **argv, struct error
     if (first < argc)
         return error_set(err, EXIT_USAGE, "'%s': evaluate takes no words, only options", argv[first]);
     if (!s->data && !s->labels)
-        return error_set(err, EXIT_USAGE, "nothing to measure on: give --data FILE, or --labels FILE and --classes FILE");
+        return error_set(err, EXIT_USAGE,
+                         "nothing to measure on: give --data FILE, or --labels FILE and --classes FILE");
     if (!s->labels != !s->classes)
         return error_set(err, EXIT_USAGE, "--labels FILE and --classes FILE go together");
     if (s->separator && strlen(s->separator) != 1 && strcmp(s->separator, "tab") != 0 &&
@@ -75,7 +76,8 @@ static int measure_recall(json_t *metrics, const struct settings *s, struct erro
         recall_measure(&recall, set.rows, texts, set.photo_of, set.photos, captions, dim);
         add_recall(metrics, "image", recall.text_to_image);
         add_recall(metrics, "text", recall.image_to_text);
-        say(s, "recall: %zu photos, %zu captions, %zu photos left out\n", set.photos, captions, set.left_out);
+        session_say(&s->session, "recall: %zu photos, %zu captions, %zu photos left out\n", set.photos, captions,
+                    set.left_out);
     }
     free(texts);
     labelled_free(&set);
@@ -119,8 +121,8 @@ static int measure_accuracy(json_t *metrics, const struct settings *s, struct er
             json_object_set_new(metrics, "acc1", text_json_score(accuracy.top1));
             json_object_set_new(metrics, "acc5", text_json_score(accuracy.top5));
             json_object_set_new(metrics, "mean_per_class_recall", text_json_score(accuracy.mean_per_class_recall));
-            say(s, "accuracy: %zu photos, %zu classes, %zu photos left out\n", set.photos, zeroshot.classes.count,
-                set.left_out);
+            session_say(&s->session, "accuracy: %zu photos, %zu classes, %zu photos left out\n", set.photos,
+                        zeroshot.classes.count, set.left_out);
         }
         free(label_of);
         labelled_free(&set);
@@ -138,8 +140,7 @@ static void print_metrics(json_t *metrics, const struct settings *s)
                                   text_json(s->session.model), "metrics", metrics));
         return;
     }
-    json_object_foreach (metrics, name, value)
-        printf("%-28s %.4f\n", name, json_number_value(value));
+    json_object_foreach(metrics, name, value) printf("%-28s %.4f\n", name, json_number_value(value));
 }
 
 int main(int argc, char **argv)

@@ -49,7 +49,7 @@ static char *usual_file(const char *gallery, struct error *err)
     if (access(gallery, W_OK) == 0)
         return path_join(gallery, ".oclip.sqlite");
     char *path = file_in_cache(gallery, err);
-    if (path)
+    if (path && !file_exists(path))
         fprintf(stderr, "%s cannot be written to; its index is %s\n", gallery, path);
     return path;
 }
@@ -234,8 +234,8 @@ static void store(struct index *index, const struct photo *photo, const void *em
 /* Stores a photo whose content is known under another path, or under its own at another time. */
 static bool store_known(struct index *index, const struct photo *photo)
 {
-    sqlite3_stmt *known = database_prepare(
-        &index->db, "SELECT embedding FROM photos WHERE hash = ?1 AND embedding IS NOT NULL LIMIT 1");
+    sqlite3_stmt *known =
+        database_prepare(&index->db, "SELECT embedding FROM photos WHERE hash = ?1 AND embedding IS NOT NULL LIMIT 1");
     sqlite3_bind_text(known, 1, photo->hash, -1, SQLITE_STATIC);
     bool found = photo->hash[0] && database_step(&index->db, known);
     if (found)
@@ -332,8 +332,7 @@ int index_update(struct index_changes *changes, struct index *index, const struc
         keep_unknown(&changes->moved, &list, index, err) != 0 || encode_photos(index, clip, &list, options, err) != 0)
         goto done;
     changes->encoded = list.count;
-    changes->removed =
-        count_rows(index, "SELECT count(*) FROM photos WHERE path NOT IN (SELECT path FROM present)");
+    changes->removed = count_rows(index, "SELECT count(*) FROM photos WHERE path NOT IN (SELECT path FROM present)");
     if (changes->removed)
         database_run(&index->db, "DELETE FROM photos WHERE path NOT IN (SELECT path FROM present)");
     changes->unreadable = count_rows(index, "SELECT count(*) FROM photos WHERE embedding IS NULL");
@@ -354,8 +353,8 @@ static int load_rows(struct gallery *gallery, struct index *index, struct error 
 {
     size_t bytes = gallery->dim * sizeof *gallery->rows, capacity = 0;
     int result = 0;
-    sqlite3_stmt *photos = database_prepare(
-        &index->db, "SELECT path, embedding FROM photos WHERE embedding IS NOT NULL ORDER BY path");
+    sqlite3_stmt *photos =
+        database_prepare(&index->db, "SELECT path, embedding FROM photos WHERE embedding IS NOT NULL ORDER BY path");
     while (result == 0 && database_step(&index->db, photos)) {
         const char *name = (const char *)sqlite3_column_text(photos, 0);
         if ((size_t)sqlite3_column_bytes(photos, 1) != bytes) {

@@ -56,8 +56,7 @@ static int open_gallery(struct retriever *retriever, const struct settings *s, s
     index_close(index);
     if (result != 0)
         return -1;
-    if (!s->session.quiet)
-        fprintf(stderr, "%zu pictures in %s (%zu new or changed, %zu moved, %zu removed, %zu unreadable)\n",
+    session_say(&s->session, "%zu pictures in %s (%zu new or changed, %zu moved, %zu removed, %zu unreadable)\n",
                 gallery.paths.count, s->gallery, changes.encoded, changes.moved, changes.removed, changes.unreadable);
     if (gallery.paths.count == 0) {
         gallery_free(&gallery);
@@ -114,17 +113,28 @@ static int answer_arguments(struct retriever *retriever, const struct option_lis
     return result;
 }
 
+static int begin_page(struct html *page, const struct retriever *retriever, const struct settings *s, struct error *err)
+{
+    size_t pictures = retriever->pictures.names.count, texts = retriever->texts.names.count;
+    char *lead =
+        texts ? mem_format("Among %zu pictures and %zu texts, with the model %s.", pictures, texts, s->session.model)
+              : mem_format("Among %zu pictures, with the model %s.", pictures, s->session.model);
+    int result = html_begin(page, s->html, "Search results", lead, err);
+    free(lead);
+    return result;
+}
+
 static int run(struct settings *s, char **words, int word_count, struct error *err)
 {
-    struct retriever retriever = {.clip = s->session.clip, .top = (size_t)s->top, .json = s->session.json,
+    struct retriever retriever = {.clip = s->session.clip,
+                                  .top = (size_t)s->top,
+                                  .json = s->session.json,
                                   .options = session_encode(&s->session, ENCODE_EMBEDDINGS, "captions")};
     struct html page;
     int result = -1;
-    if (s->gallery && open_gallery(&retriever, s, err) != 0)
-        goto done;
-    if (s->captions && retriever_read_texts(&retriever, s->captions, err) != 0)
-        goto done;
-    if (s->html && html_begin(&page, s->html, "Search results", s->gallery, err) != 0)
+    if ((s->gallery && open_gallery(&retriever, s, err) != 0) ||
+        (s->captions && retriever_read_texts(&retriever, s->captions, err) != 0) ||
+        (s->html && begin_page(&page, &retriever, s, err) != 0))
         goto done;
     retriever.page = s->html ? &page : NULL;
     if (s->images.count + word_count > 0)

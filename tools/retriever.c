@@ -83,8 +83,8 @@ int retriever_read_texts(struct retriever *retriever, const char *path, struct e
     }
     sort_once(&texts);
     float *rows = mem_new(texts.count * (size_t)retriever->clip->embed_dim, sizeof *rows); // [texts, embed_dim]
-    int result = encode_texts(rows, retriever->clip, (const char *const *)texts.items, texts.count,
-                              &retriever->options, err);
+    int result =
+        encode_texts(rows, retriever->clip, (const char *const *)texts.items, texts.count, &retriever->options, err);
     if (result == 0) {
         collection_fill(&retriever->texts, retriever->clip, &texts, rows);
         return 0;

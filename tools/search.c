@@ -1,11 +1,11 @@
 #include "tools/search.h"
 
-#include "runtime/gemm/gemm.h"
+#include "runtime/ops/row_scores.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { PART_BYTES = 64 << 20, QUERIES_MAX = 64 };
+enum { PART_BYTES = 64 << 20 /* of rows a launch */, QUERIES_MAX = 64 /* at once */ };
 
 struct search {
     struct device *dev;
@@ -77,22 +77,20 @@ static int compare_hits(const void *a, const void *b)
     return is_better(*y, *x) - is_better(*x, *y);
 }
 
-/* A few queries against every part. The rows are the left side of the product: that side is used as it lies in
- * memory, so nothing but the queries is ever packed. */
+/* At most QUERIES_MAX queries against every part. */
 static void run_block(struct hit *hits, struct search *search, const float *queries, size_t q, size_t k)
 {
     struct tensor *right = tensor_new(search->dev, DTYPE_F32, 2, (int[]){(int)q, (int)search->dim});
     float *scores = mem_new(search->part_rows * q, sizeof *scores); // [part_rows, q]
     tensor_upload(right, queries);
     for (size_t p = 0; p < search->parts && !device_failed(search->dev); p++) {
-        int count = search->rows[p]->dim[0];
-        struct tensor *product = tensor_new(search->dev, DTYPE_F32, 2, (int[]){count, (int)q});
-        gemm(&(struct gemm){.m = count, .n = (int)q, .k = (int)search->dim, .a = search->rows[p], .b = right,
-                            .b_transposed = true, .c = product});
+        struct tensor *rows = search->rows[p];
+        size_t count = (size_t)rows->dim[0], first = p * search->part_rows;
+        struct tensor *product = tensor_new(search->dev, DTYPE_F32, 2, (int[]){(int)count, (int)q});
+        row_scores(product, rows, right);
         tensor_download(scores, product);
         tensor_free(product);
-        size_t first = p * search->part_rows;
-        for (size_t r = 0; r < (size_t)count; r++)
+        for (size_t r = 0; r < count; r++)
             for (size_t i = 0; i < q; i++)
                 offer(hits + i * k, k, first + r, (struct hit){first + r, scores[r * q + i]});
     }

@@ -3,6 +3,7 @@
 #include "runtime/util/file.h"
 
 #include <glob.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +59,7 @@ int session_open_device(struct session *session, struct error *err)
         return error_set(err, EXIT_USAGE, "--workers %d: must be from 0 to %d", session->workers, WORKERS_MAX);
     if (device_open(&session->dev, session->device_spec ? session->device_spec : "auto", err) != 0)
         return -1;
-    if (!session->quiet)
-        fprintf(stderr, "%s\n", device_info(session->dev)->label);
+    session_say(session, "%s\n", device_info(session->dev)->label);
     return 0;
 }
 
@@ -75,8 +75,8 @@ int session_open(struct session *session, struct error *err)
         session_close(session);
         return -1;
     }
-    if (session->newest && !session->quiet)
-        fprintf(stderr, "model %s\n", session->model);
+    if (session->newest)
+        session_say(session, "model %s\n", session->model);
     return 0;
 }
 
@@ -88,6 +88,16 @@ void session_close(struct session *session)
     session->clip = NULL;
     session->dev = NULL;
     session->newest = NULL;
+}
+
+void session_say(const struct session *session, const char *format, ...)
+{
+    if (session->quiet)
+        return;
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
 }
 
 struct encode_options session_encode(const struct session *session, enum encode_stage stage, const char *label)

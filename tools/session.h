@@ -25,22 +25,24 @@ struct session {
     char *newest; /* what model points to when none was named */
 };
 
-#define SESSION_MODEL_OPTION(s) {"model", OPTION_TEXT, &(s).model, "DIR", "model folder (the newest runs/*/model)", 'm'}
-#define SESSION_JSON_OPTION(s) {"json", OPTION_FLAG, &(s).json, NULL, "machine-readable results", 0}
-#define SESSION_DEVICE_OPTIONS(s)                                                                                      \
+// clang-format off
+#define SESSION_OPTIONS(s) \
+    {"model", OPTION_TEXT, &(s).model, "DIR", "model folder (the newest runs/*/model)", 'm'}, \
     {"device", OPTION_TEXT, &(s).device_spec, "SPEC", "N, P:D, part of a name, gpu, cpu or auto (tools/devices)", 'd'}, \
-        {"batch-size", OPTION_INT, &(s).batch_size, "N", "at once on the device; 0: 32 pictures, 64 texts", 0},        \
-        {"workers", OPTION_INT, &(s).workers, "N", "threads that decode pictures; 0: one a processor", 'j'},           \
-    {                                                                                                                  \
-        "quiet", OPTION_FLAG, &(s).quiet, NULL, "only errors and results", 'q'                                         \
-    }
-#define SESSION_OPTIONS(s) SESSION_MODEL_OPTION(s), SESSION_DEVICE_OPTIONS(s), SESSION_JSON_OPTION(s)
+    {"batch-size", OPTION_INT, &(s).batch_size, "N", "at once on the device; 0: 32 pictures, 64 texts", 0}, \
+    {"workers", OPTION_INT, &(s).workers, "N", "threads that decode pictures; 0: one a processor", 'j'}, \
+    {"quiet", OPTION_FLAG, &(s).quiet, NULL, "only errors and results", 'q'}, \
+    {"json", OPTION_FLAG, &(s).json, NULL, "machine-readable results", 0}
+// clang-format on
 
 /* Opens the device and prints its label on stderr once; session_open also opens the model. On failure nothing is left
  * open. */
 int session_open_device(struct session *session, struct error *err) MUST_CHECK;
 int session_open(struct session *session, struct error *err) MUST_CHECK;
 void session_close(struct session *session);
+
+/* On stderr, unless --quiet. */
+void session_say(const struct session *session, const char *format, ...) PRINTF_LIKE(2, 3);
 
 struct encode_options session_encode(const struct session *session, enum encode_stage stage, const char *label);
 

@@ -118,8 +118,7 @@ static bool load_cached(float *rows, const char *path, size_t classes, size_t di
 static void keep_cached(const char *path, const char *folder, const float *rows, size_t classes, size_t dim)
 {
     struct error err;
-    if (file_make_folders(folder, &err) != 0 ||
-        npy_write(path, rows, 2, (long[]){(long)classes, (long)dim}, &err) != 0)
+    if (file_make_folders(folder, &err) != 0 || npy_write(path, rows, 2, (long[]){(long)classes, (long)dim}, &err) != 0)
         fprintf(stderr, "oclip: class embeddings are not cached: %s\n", err.text);
 }
 

@@ -97,7 +97,7 @@ static void apply_default_recipe(struct settings *s)
     double rate = s->lr >= 0 ? s->lr : scratch ? 1e-3 : 1e-5;
     s->val_split = s->val_split < 0 ? 0.2 : s->val_split;
     s->batch_size = s->batch_size < 0 ? (heads_only ? 256 : 32) : s->batch_size;
-    s->epochs = s->epochs < 0 ? (heads_only ? 120 : scratch ? 30 : 5) : s->epochs;
+    s->epochs = s->epochs < 0 ? (heads_only ? 40 : scratch ? 30 : 5) : s->epochs;
     s->lr_image = s->lr_image < 0 ? rate : s->lr_image;
     s->lr_text = s->lr_text < 0 ? rate : s->lr_text;
     s->lr_head = s->lr_head < 0 ? (s->lr >= 0 ? s->lr : 1e-3) : s->lr_head;
@@ -105,7 +105,7 @@ static void apply_default_recipe(struct settings *s)
     s->wd_towers = s->wd;
     s->beta2 = s->beta2 < 0 ? (heads_only ? 0.999 : 0.98) : s->beta2;
     s->eps = s->eps < 0 ? (heads_only ? 1e-8 : 1e-6) : s->eps;
-    s->dropout = s->dropout < 0 ? (heads_only ? 0.5 : 0.1) : s->dropout;
+    s->dropout = s->dropout < 0 ? (heads_only ? 0.7 : 0.1) : s->dropout;
     s->scheduler_name = s->scheduler_name ? s->scheduler_name : "cosine";
 }
 

@@ -1,0 +1,100 @@
+#include "tests/golden.h"
+
+#include "models/encoder.h"
+#include "runtime/util/file.h"
+#include "tests/op_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+char *golden_path(const struct golden *golden, const char *file)
+{
+    return path_join(golden->folder, file);
+}
+
+static char *read_if_there(const struct golden *golden, const char *file, size_t *size)
+{
+    struct error err;
+    char *path = golden_path(golden, file), *bytes = NULL;
+    if (file_exists(path))
+        CHECK(file_read(&bytes, size, path, 1 << 20, &err) == 0, "%s", err.text);
+    free(path);
+    return bytes;
+}
+
+struct golden golden_open(const char *name)
+{
+    struct golden golden = {.folder = mem_format("%s/goldens/%s", getenv("OCLIP_TEST_DATA"), name)};
+    size_t size = 0;
+    golden.pictures = read_if_there(&golden, "pictures.u8", &golden.picture_bytes);
+    golden.lines = read_if_there(&golden, "texts.txt", &size);
+    /* A text a line, an empty line being an empty text; the last line ends too. */
+    for (char *at = golden.lines, *end; at && at < golden.lines + size; at = end + 1) {
+        CHECK(golden.text_count < GOLDEN_TEXTS, "%s: too many texts", golden.folder);
+        golden.texts[golden.text_count++] = at;
+        end = strchr(at, '\n');
+        *end = '\0';
+    }
+    return golden;
+}
+
+void golden_close(struct golden *golden)
+{
+    free(golden->pictures);
+    free(golden->lines);
+    free(golden->folder);
+}
+
+struct npy golden_numbers(const struct golden *golden, const char *file)
+{
+    struct error err;
+    struct npy numbers;
+    char *path = golden_path(golden, file);
+    CHECK(npy_read(&numbers, path, &err) == 0, "%s", err.text);
+    free(path);
+    return numbers;
+}
+
+struct tensor *golden_images(struct tape *tape, const struct clip *clip, const struct golden *golden)
+{
+    int side = clip->preprocess.crop, count = (int)(golden->picture_bytes / preprocess_bytes(&clip->preprocess));
+    const int shape[] = {count, side, side, 3};
+    return clip_image_features(tape, clip, tape_upload(tape, DTYPE_U8, 4, shape, golden->pictures));
+}
+
+struct tensor *golden_texts(struct tape *tape, const struct clip *clip, const struct golden *golden)
+{
+    struct packed_texts packed;
+    texts_pack(&packed, clip, golden->texts, golden->text_count);
+    struct tensor *features = clip_text_features(tape, clip, packed.ids, packed.lengths, packed.count);
+    texts_free(&packed);
+    return features;
+}
+
+float *golden_download(const struct tensor *tensor)
+{
+    float *numbers = mem_new(tensor_count(tensor), sizeof *numbers);
+    tensor_download(numbers, tensor);
+    return numbers;
+}
+
+void golden_check(const struct golden *golden, const char *file, const struct tensor *got, double tolerance)
+{
+    struct npy want = golden_numbers(golden, file);
+    bool same = want.ndim == got->ndim;
+    for (int i = 0; same && i < want.ndim; i++)
+        same = want.shape[i] == got->dim[i];
+    CHECK(same, "%s: got the shape %s, which %s has not", golden->folder, tensor_shape(got).text, file);
+
+    size_t count = tensor_count(got);
+    float *numbers = golden_download(got);
+    double *exact = mem_new(count, sizeof *exact); // [count]
+    for (size_t i = 0; i < count; i++)
+        exact[i] = (double)want.data[i];
+    char *what = golden_path(golden, file);
+    check_close(what, numbers, exact, count, tolerance);
+    free(what);
+    free(exact);
+    free(numbers);
+    npy_free(&want);
+}

@@ -1,0 +1,40 @@
+/* Golden folders of models: inputs that stand beside the weights, and the numbers that should come out.
+ *
+ *     struct golden golden = golden_open("towers/dinov2");          // below tests/goldens
+ *     struct tensor *y = golden_images(tape, clip, &golden);        // features of pictures.u8
+ *     golden_check(&golden, "features.npy", y, 1e-5);               // dies with the place and both numbers
+ *     golden_close(&golden);
+ */
+#ifndef OCLIP_TESTS_GOLDEN_H
+#define OCLIP_TESTS_GOLDEN_H
+
+#include "models/clip.h"
+#include "runtime/util/npy.h"
+
+enum { GOLDEN_TEXTS = 32 };
+
+struct golden {
+    char *folder;
+    char *pictures; // [picture_bytes], or NULL
+    size_t picture_bytes;
+    char *lines; /* of texts.txt, or NULL */
+    const char *texts[GOLDEN_TEXTS];
+    int text_count;
+};
+
+struct golden golden_open(const char *name);
+void golden_close(struct golden *golden);
+
+char *golden_path(const struct golden *golden, const char *file); /* caller frees */
+struct npy golden_numbers(const struct golden *golden, const char *file);
+
+/* The model's features of the folder's pictures, or texts: [n, features] */
+struct tensor *golden_images(struct tape *tape, const struct clip *clip, const struct golden *golden);
+struct tensor *golden_texts(struct tape *tape, const struct clip *clip, const struct golden *golden);
+
+/* Holds a tensor against a file of the same shape. */
+void golden_check(const struct golden *golden, const char *file, const struct tensor *got, double tolerance);
+
+float *golden_download(const struct tensor *tensor); /* caller frees */
+
+#endif

@@ -1,0 +1,185 @@
+/* The tools as people meet them: what a right call prints, and that a wrong one gives one line that names the thing,
+ * and the right exit code. */
+#define _GNU_SOURCE
+#include "models/clip.h"
+#include "runtime/device.h"
+#include "runtime/util/file.h"
+#include "tests/scratch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Run by a shell in a folder that prepare() fills; `$T` holds the tools. */
+static const struct call {
+    const char *command;
+    int exit;
+    const char *says;   /* its one message on stderr mentions this; NULL: stderr stays empty */
+    const char *prints; /* on stdout; NULL: nothing is printed; "": anything */
+} calls[] = {
+    /* what is right */
+    {"$T/devices", EXIT_OK, NULL, "<- auto"},
+    {"$T/devices --json", EXIT_OK, NULL, "{\"devices\":[{\"index\":0,"},
+    {"$T/retrieve --help", EXIT_OK, NULL, "--gallery"},
+    {"$T/retrieve --gallery photos --model model 'a dog'", EXIT_OK, NULL, "  photos/"},
+    {"$T/retrieve --gallery photos --model model --image photos/a.jpg -k 1", EXIT_OK, NULL, "1.000  photos/a.jpg\n"},
+    {"$T/retrieve --gallery photos --model model --json 'a dog' -k 1", EXIT_OK, NULL,
+     "{\"query\":\"a dog\",\"kind\":\"text\",\"pictures\":[{\"score\":"},
+    {"printf 'a dog\\nphotos/b.png\\n' | $T/retrieve --gallery photos --model model -k 1", EXIT_OK, NULL,
+     "\n# photos/b.png\n1.000  photos/b.png\n"},
+    {"$T/retrieve --model model --captions words.txt --image photos/a.jpg", EXIT_OK, NULL, "  first words\n"},
+    {"$T/retrieve --gallery photos --model model --html page.html '<b>&' && cat page.html", EXIT_OK, NULL,
+     "<h2>&lt;b&gt;&amp;</h2>"},
+    {"cat page.html", EXIT_OK, NULL, "src=\"data:image/jpeg;base64,/9j/"},
+    {"$T/embed --model model --texts words.txt --out x.npy && tail -c +11 x.npy | head -c 60", EXIT_OK, NULL,
+     "(2, 24)"},
+    {"$T/classify --model model --classes words.txt photos -k 1", EXIT_OK, NULL, "# photos/a.jpg\n0."},
+    {"$T/classify --model model --classes words.txt --json photos/a.jpg", EXIT_OK, NULL, "\"probability\":0."},
+    {"$T/evaluate --model model --data table.csv --image-root photos --json", EXIT_OK, NULL,
+     "\"image_retrieval_recall@5\":1.0"},
+    {"$T/evaluate --model model --labels labels.csv --classes words.txt", EXIT_OK, NULL, "mean_per_class_recall"},
+
+    /* wrong words */
+    {"$T/retrieve --galery photos x", EXIT_USAGE, "did you mean --gallery?", NULL},
+    {"$T/retrieve --model model x", EXIT_USAGE, "--gallery DIR", NULL},
+    {"$T/retrieve --gallery photos --model model --top 0 x", EXIT_USAGE, "--top 0", NULL},
+    {"$T/retrieve --captions words.txt --model model x", EXIT_USAGE, "\"x\"", NULL},
+    {"$T/retrieve --gallery photos --model model --batch-size -1 x", EXIT_USAGE, "--batch-size -1", NULL},
+    {"$T/embed --model model --out x.npy", EXIT_USAGE, "--images", NULL},
+    {"$T/embed --model model --texts words.txt", EXIT_USAGE, "--out", NULL},
+    {"$T/classify --model model photos", EXIT_USAGE, "--classes", NULL},
+    {"$T/classify --model model --classes words.txt", EXIT_USAGE, "pictures", NULL},
+    {"$T/evaluate --model model", EXIT_USAGE, "--data", NULL},
+    {"$T/evaluate --model model --labels labels.csv", EXIT_USAGE, "--classes", NULL},
+
+    /* wrong devices and models */
+    {"OCL_ICD_VENDORS=/nonexistent $T/devices", EXIT_NO_DEVICE, "no OpenCL platform", NULL},
+    {"OCL_ICD_VENDORS=/nonexistent $T/retrieve --gallery photos --model model x", EXIT_NO_DEVICE, "driver", NULL},
+    {"$T/retrieve --gallery photos --model model --device 99 x", EXIT_NO_DEVICE, "--device 99", NULL},
+    {"$T/retrieve --gallery photos x", EXIT_BAD_DATA, "no trained model found", NULL},
+    {"$T/retrieve --gallery photos --model nowhere x", EXIT_BAD_DATA, "nowhere/config.json", NULL},
+    {"$T/retrieve --gallery photos --model cut x", EXIT_BAD_DATA, "cut/model.safetensors", NULL},
+
+    /* wrong data */
+    {"$T/retrieve --gallery nowhere --model model x", EXIT_BAD_DATA, "nowhere: no such folder", NULL},
+    {"$T/retrieve --gallery words.txt --model model x", EXIT_BAD_DATA, "words.txt: is a file", NULL},
+    {"$T/retrieve --gallery empty --model model x", EXIT_BAD_DATA, "no pictures in empty", NULL},
+    {"$T/retrieve --gallery broken --model model x", EXIT_OK, "broken/bad.jpg", "broken/a.jpg"},
+    {"$T/retrieve --gallery broken --model model x", EXIT_OK, NULL, "broken/a.jpg"}, /* said once */
+    {"$T/retrieve --gallery photos --model model --index words.txt x", EXIT_BAD_DATA, "words.txt: the index is damaged",
+     NULL},
+    {"$T/retrieve --gallery photos --model model --image broken/bad.jpg", EXIT_BAD_DATA, "broken/bad.jpg", NULL},
+    {"$T/retrieve --gallery photos --model model --html nowhere/x.html x", EXIT_BAD_DATA, "nowhere/x.html", NULL},
+    {"$T/embed --model model --images broken --out x.npy", EXIT_BAD_DATA, "broken/bad.jpg", NULL},
+    {"$T/embed --model model --texts nowhere.txt --out x.npy", EXIT_BAD_DATA, "nowhere.txt", NULL},
+    {"$T/classify --model model --classes words.txt --templates holes.txt photos", EXIT_BAD_DATA, "holes.txt:2", NULL},
+    {"$T/classify --model model --classes words.txt photos/none.jpg", EXIT_BAD_DATA, "photos/none.jpg", NULL},
+    {"$T/evaluate --model model --data table.csv", EXIT_BAD_DATA, "give --image-root", NULL},
+    {"$T/evaluate --model model --data nowhere.csv", EXIT_BAD_DATA, "nowhere.csv", NULL},
+    {"$T/evaluate --model model --labels labels.csv --classes table.csv", EXIT_BAD_DATA, "\"first words\"", NULL},
+};
+
+/* ---- the folder ---- */
+
+static void make_model(const char *folder)
+{
+    struct device *dev;
+    struct clip *clip = NULL;
+    struct error err;
+    char *tokenizer = mem_format("%s/goldens/minilm-tokenizer", getenv("OCLIP_TEST_DATA"));
+    struct clip_recipe recipe = {.tiny = true, .text_folder = tokenizer, .head = HEAD_LINEAR, .embed_dim = 24};
+    if (device_open(&dev, "auto", &err) != 0 || clip_create(&clip, dev, &recipe, 0, &err) != 0 ||
+        clip_save(clip, folder, &err) != 0)
+        fail_msg("%s", err.text);
+    clip_close(clip);
+    device_close(dev);
+    free(tokenizer);
+}
+
+static void put_text(const char *name, const char *text)
+{
+    free(scratch_file(".", name, text, strlen(text)));
+}
+
+static int prepare(void **state)
+{
+    char *folder = scratch_new();
+    *state = folder;
+    char *tools = mem_format("%s/tools", getenv("OCLIP_BUILD"));
+    if (chdir(folder) != 0 || setenv("T", tools, 1) != 0 || setenv("OCLIP_QUIET", "1", 1) != 0)
+        return -1;
+    free(tools);
+    make_model("model");
+    put_text("words.txt", "first words\nsecond words\n");
+    put_text("holes.txt", "a photo of {}\na photo of\n");
+    put_text("table.csv", "image,caption\na.jpg,a big picture\nb.png,a small picture\n");
+    put_text("labels.csv", "image,class\nphotos/a.jpg,first words\nphotos/b.png,second words\n");
+    return system("D=$OCLIP_TEST_DATA/goldens/images; mkdir photos broken empty && cp $D/wide.jpg photos/a.jpg && "
+                  "cp $D/plain.png photos/b.png && cp photos/a.jpg broken/ && echo no picture > broken/bad.jpg && "
+                  "cp -r model cut && head -c 100000 model/model.safetensors > cut/model.safetensors");
+}
+
+static int remove_folder(void **state)
+{
+    int result = chdir("/");
+    scratch_free(*state);
+    return result;
+}
+
+/* ---- calls ---- */
+
+static char *read_whole(const char *path)
+{
+    char *text;
+    struct error err;
+    if (file_read(&text, NULL, path, 64 << 20, &err) != 0)
+        fail_msg("%s", err.text);
+    return text;
+}
+
+/* A message is one line; indented ones below it may list what there is to choose from. */
+static size_t count_messages(const char *text)
+{
+    size_t count = 0;
+    for (const char *line = text; *line; line = strchrnul(line, '\n') + 1) {
+        count += line[0] != ' ';
+        if (!strchr(line, '\n'))
+            break;
+    }
+    return count;
+}
+
+static void check_call(const struct call *call)
+{
+    char *command = mem_format("(%s) > stdout 2> stderr < /dev/null", call->command);
+    int status = system(command);
+    char *out = read_whole("stdout"), *said = read_whole("stderr");
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != call->exit)
+        fail_msg("%s: status %#x instead of exit code %d; %s", call->command, (unsigned)status, call->exit, said);
+    if (count_messages(said) != (call->says ? 1 : 0) || (call->says && !strstr(said, call->says)))
+        fail_msg("%s: says '%s' instead of one line with '%s'", call->command, said, call->says ? call->says : "");
+    if (call->prints ? !strstr(out, call->prints) : *out)
+        fail_msg("%s: prints '%s' instead of '%s'", call->command, out, call->prints ? call->prints : "");
+    free(command);
+    free(out);
+    free(said);
+}
+
+static void calls_answer_as_promised(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        check_call(&calls[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(calls_answer_as_promised)};
+    return cmocka_run_group_tests(tests, prepare, remove_folder);
+}

@@ -1,0 +1,244 @@
+/* A whole small dual encoder: ten training steps against PyTorch, the gradient of the loss along directions, saving
+ * and opening, equal runs, and what a step asks of the device. The golden comes from goldens/make_training.py. */
+#include "runtime/ops/adamw.h"
+#include "tests/golden.h"
+#include "tests/op_check.h"
+#include "tests/scratch.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STEPS = 10, ALL_GROUPS = 1u << GROUP_IMAGE | 1u << GROUP_TEXT | 1u << GROUP_HEAD | 1u << GROUP_SCALE };
+
+/* The optimiser of make_training.py. */
+static const struct adamw optimizer = {
+    .beta1 = 0.9f,
+    .beta2 = 0.98f,
+    .eps = 1e-6f,
+    .max_norm = 1,
+    .rates = {[GROUP_IMAGE] = 1e-3f, [GROUP_TEXT] = 5e-4f, [GROUP_HEAD] = 2e-3f, [GROUP_SCALE] = 1e-2f},
+    .weight_decay = {[GROUP_IMAGE] = 0.1f, [GROUP_TEXT] = 0.2f, [GROUP_HEAD] = 0.3f, [GROUP_SCALE] = 0.4f},
+};
+
+static struct clip *open_model(struct device *dev, const char *folder)
+{
+    struct error err;
+    struct clip *clip;
+    CHECK(clip_open(&clip, dev, folder, ALL_GROUPS, &err) == 0, "%s", err.text);
+    return clip;
+}
+
+static struct tensor *forward(struct tape *tape, const struct clip *clip, const struct golden *golden)
+{
+    struct tensor *images = golden_images(tape, clip, golden);
+    return clip_loss(tape, clip, images, golden_texts(tape, clip, golden));
+}
+
+static float loss_of(const struct clip *clip, const struct golden *golden)
+{
+    float loss;
+    struct tape *tape = tape_new(clip->dev, false);
+    tensor_download(&loss, forward(tape, clip, golden));
+    tape_free(tape);
+    return loss;
+}
+
+/* One step; returns the loss before it. */
+static float train_step(struct tape *tape, const struct clip *clip, const struct golden *golden, int step)
+{
+    float loss;
+    struct adamw settings = optimizer;
+    settings.step = step;
+    struct tensor *total = forward(tape, clip, golden);
+    arena_zero_gradients(clip->arena);
+    tape_backward(tape, total);
+    adamw_step(clip->arena, &settings);
+    tensor_download(&loss, total);
+    tape_reset(tape);
+    return loss;
+}
+
+/* Returns all trained values after `STEPS` steps, [trained_numbers]; caller frees. */
+static float *train(float *losses /* [STEPS] */, const struct clip *clip, const struct golden *golden)
+{
+    struct tape *tape = tape_new(clip->dev, true);
+    for (int step = 1; step <= STEPS; step++)
+        losses[step - 1] = train_step(tape, clip, golden, step);
+    tape_free(tape);
+    size_t bytes = clip->arena->trained_numbers * sizeof(float);
+    float *values = mem_new(bytes, 1);
+    buffer_download(values, clip->arena->values, 0, bytes);
+    return values;
+}
+
+static void check_losses(struct device *dev, const struct golden *golden)
+{
+    float losses[STEPS], again[STEPS];
+    struct clip *clip = open_model(dev, golden->folder), *other = open_model(dev, golden->folder);
+    float *values = train(losses, clip, golden), *other_values = train(again, other, golden);
+    struct npy want = golden_numbers(golden, "losses.npy");
+    CHECK(want.ndim == 1 && want.shape[0] == STEPS, "losses.npy does not hold %d losses", STEPS);
+    for (int i = 0; i < STEPS; i++)
+        CHECK(fabs((double)losses[i] - (double)want.data[i]) < 1e-5, "step %d: loss %.7g, PyTorch has %.7g", i + 1,
+              (double)losses[i], (double)want.data[i]);
+    CHECK(memcmp(losses, again, sizeof losses) == 0, "the losses of two runs differ");
+    CHECK(memcmp(values, other_values, clip->arena->trained_numbers * sizeof *values) == 0,
+          "the weights of two runs differ");
+    npy_free(&want);
+    free(values);
+    free(other_values);
+    clip_close(clip);
+    clip_close(other);
+}
+
+/* ---- the gradient of the whole loss ---- */
+
+/* Sets values to start + step * direction and returns the loss there. */
+static double loss_at(const struct clip *clip, const struct golden *golden, const float *start, const float *direction,
+                      double step)
+{
+    size_t count = clip->arena->trained_numbers;
+    float *moved = mem_new(count, sizeof *moved); // [count]
+    for (size_t i = 0; i < count; i++)
+        moved[i] = start[i] + (float)(step * (double)direction[i]);
+    buffer_upload(clip->arena->values, 0, moved, count * sizeof *moved);
+    free(moved);
+    return (double)loss_of(clip, golden);
+}
+
+/* Along a group's own gradient the loss must rise by the gradient's length. */
+static void check_direction(const struct clip *clip, const struct golden *golden, const float *values,
+                            const float *gradient, int group)
+{
+    const struct arena *arena = clip->arena;
+    float *direction = mem_new(arena->trained_numbers, sizeof *direction);
+    double length = 0;
+    for (int p = 0; p < arena->count; p++)
+        for (size_t i = 0; arena->params[p].group == group && i < tensor_count(arena->params[p].tensor); i++) {
+            size_t at = arena->params[p].offset + i;
+            direction[at] = gradient[at];
+            length += (double)gradient[at] * (double)gradient[at];
+        }
+    length = sqrt(length);
+    CHECK(length > 0, "group %d has no gradient", group);
+    for (size_t i = 0; i < arena->trained_numbers; i++)
+        direction[i] /= (float)length;
+
+    double step =
+        5e-3 / length; /* moves the loss by about a hundredth: far above rounding, and still nearly straight */
+    double rise = loss_at(clip, golden, values, direction, step) - loss_at(clip, golden, values, direction, -step);
+    CHECK(fabs(rise / (2 * step) - length) < 2e-3 * length,
+          "group %d: the loss rises by %.6g a unit, its gradient is %.6g", group, rise / (2 * step), length);
+    free(direction);
+}
+
+static void check_directions(struct device *dev, const struct golden *golden)
+{
+    struct clip *clip = open_model(dev, golden->folder);
+    const struct arena *arena = clip->arena;
+    size_t bytes = arena->trained_numbers * sizeof(float);
+    float *values = mem_new(bytes, 1), *gradient = mem_new(bytes, 1); // [trained_numbers]
+    struct tape *tape = tape_new(dev, true);
+    tape_backward(tape, forward(tape, clip, golden));
+    buffer_download(values, arena->values, 0, bytes);
+    buffer_download(gradient, arena->grads, 0, bytes);
+    tape_free(tape);
+    for (int group = GROUP_IMAGE; group <= GROUP_SCALE; group++)
+        check_direction(clip, golden, values, gradient, group);
+    free(values);
+    free(gradient);
+    clip_close(clip);
+}
+
+/* ---- saving ---- */
+
+static void check_same_tensors(const char *got_folder, const char *want_folder)
+{
+    struct error err;
+    struct safetensors *got, *want;
+    CHECK(safetensors_open_folder(&got, got_folder, &err) == 0, "%s", err.text);
+    CHECK(safetensors_open_folder(&want, want_folder, &err) == 0, "%s", err.text);
+    CHECK(safetensors_count(got) == safetensors_count(want), "%d tensors were saved of %d", safetensors_count(got),
+          safetensors_count(want));
+    for (int i = 0; i < safetensors_count(want); i++) {
+        const struct stored_tensor *a = safetensors_at(got, i), *b = safetensors_at(want, i);
+        CHECK(strcmp(a->name, b->name) == 0, "%s was saved as %s", b->name, a->name);
+        CHECK(a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) == 0 &&
+                  memcmp(a->data, b->data, (size_t)a->count * sizeof(float)) == 0,
+              "%s was not saved as it was read", a->name);
+    }
+    safetensors_close(got);
+    safetensors_close(want);
+}
+
+static void check_saving(struct device *dev, const struct golden *golden)
+{
+    struct error err;
+    char *folder = scratch_new();
+    struct clip *clip = open_model(dev, golden->folder);
+    CHECK(clip_save(clip, folder, &err) == 0, "%s", err.text);
+    check_same_tensors(folder, golden->folder);
+
+    float losses[STEPS];
+    free(train(losses, clip, golden));
+    CHECK(clip_save(clip, folder, &err) == 0, "%s", err.text);
+    struct clip *reopened = open_model(dev, folder);
+    float before = loss_of(clip, golden), after = loss_of(reopened, golden);
+    CHECK(memcmp(&before, &after, sizeof before) == 0, "the loss is %.9g, and %.9g once saved and opened",
+          (double)before, (double)after);
+    clip_close(reopened);
+    clip_close(clip);
+    scratch_free(folder);
+}
+
+/* ---- what a step asks of the device ---- */
+
+/* Every kernel was built before: a new start builds none. From its third step on a run creates no buffer, and waits
+ * for the device only where the loss is read. */
+static void check_second_start(struct device *built, const struct golden *golden)
+{
+    struct error err;
+    struct device *dev;
+    char spec[16];
+    snprintf(spec, sizeof spec, "%d", device_info(built)->index);
+    CHECK(device_open(&dev, spec, &err) == 0, "%s", err.text);
+    struct clip *clip = open_model(dev, golden->folder);
+    struct tape *tape = tape_new(dev, true);
+    struct device_counters early = {0};
+    for (int step = 1; step <= 6; step++) {
+        train_step(tape, clip, golden, step);
+        if (step == 2)
+            early = *device_counters(dev);
+    }
+    const struct device_counters *now = device_counters(dev);
+    CHECK(now->programs_built == 0, "%ld programs were built at a second start", now->programs_built);
+    CHECK(now->programs_loaded > 0 && now->programs_loaded == early.programs_loaded,
+          "programs are loaded in a steady state");
+    CHECK(now->buffers_created == early.buffers_created, "%ld buffers were created in a steady state",
+          now->buffers_created - early.buffers_created);
+    CHECK(now->waits - early.waits <= 4, "four steps waited %ld times for the device", now->waits - early.waits);
+    tape_free(tape);
+    clip_close(clip);
+    device_close(dev);
+}
+
+static void test(struct device *dev)
+{
+    struct golden golden = golden_open("training");
+    check_losses(dev, &golden);
+    check_directions(dev, &golden);
+    check_saving(dev, &golden);
+    check_second_start(dev, &golden);
+    golden_close(&golden);
+}
+
+int main(void)
+{
+    char *cache = scratch_new();
+    CHECK(setenv("OCLIP_CACHE", cache, 1) == 0, "cannot set OCLIP_CACHE");
+    for_each_device(test);
+    scratch_free(cache);
+    return EXIT_OK;
+}
