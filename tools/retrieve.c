@@ -10,7 +10,7 @@
 
 struct settings {
     struct session session;
-    const char *gallery, *captions, *html, *index;
+    const char *gallery, *captions, *html, *html_lead, *index;
     struct option_list images;
     int top;
     bool rebuild;
@@ -25,6 +25,7 @@ static int read_settings(struct settings *s, int argc, char **argv, struct error
         {"captions", OPTION_TEXT, &s->captions, "FILE", "answer pictures with texts: a line each, or a captions table",
          0},
         {"html", OPTION_TEXT, &s->html, "FILE", "also write a page with the pictures", 0},
+        {"html-lead", OPTION_TEXT, &s->html_lead, "FILE", "a piece of HTML of your own that opens that page", 0},
         {"index", OPTION_TEXT, &s->index, "FILE", "the gallery's index (DIR/.oclip.sqlite)", 0},
         {"rebuild", OPTION_FLAG, &s->rebuild, NULL, "make the index anew", 0},
         SESSION_OPTIONS(s->session),
@@ -119,7 +120,13 @@ static int begin_page(struct html *page, const struct retriever *retriever, cons
     char *lead =
         texts ? mem_format("Among %zu pictures and %zu texts, with the model %s.", pictures, texts, s->session.model)
               : mem_format("Among %zu pictures, with the model %s.", pictures, s->session.model);
-    int result = html_begin(page, s->html, "Search results", lead, err);
+    char *opening = NULL;
+    int result = s->html_lead ? file_read(&opening, NULL, s->html_lead, 16 << 20, err) : 0;
+    if (result == 0)
+        result = html_begin(page, s->html, "oclip: search results", lead, err);
+    if (result == 0 && opening)
+        html_raw(page, opening);
+    free(opening);
     free(lead);
     return result;
 }
