@@ -31,15 +31,22 @@ if [ -d towers ]; then lock="--lock-image --lock-text"; else lock=""; fi
 export OCLIP_MODEL=runs/demo/best
 
 say "searching"
-./tools/classify --classes "$sample/classes.txt" --templates "$sample/templates.txt" -k 3 \
-    "$sample/images/0002.jpg" "$sample/images/0008.jpg" "$sample/images/0217.jpg" >demo/classified.txt
+classify() { # PHOTO: a card with its picture and the three likeliest classes
+    echo "<li><img alt='' src='data:image/jpeg;base64,$(base64 -w0 "$1")'>"
+    ./tools/classify --quiet -k 3 --classes "$sample/classes.txt" --templates "$sample/templates.txt" "$1" |
+        sed 's/&/\&amp;/g; s/</\&lt;/g; s|^\([0-9.]*\)  \(.*\)|<div class=about><span>\2</span><b>\1</b></div>|'
+    echo "</li>"
+}
 {
     echo "<section><header><h2><span class=kind>Training</span>$(wc -l <runs/demo/results.jsonl) epochs on the photos" \
         "that ship</h2></header>"
     awk -f ../tools/curve.awk runs/demo/results.jsonl
-    echo "</section><section><header><h2><span class=kind>Zero-shot</span>What is it?</h2></header><pre>"
-    sed "s|$sample/||; s/&/\&amp;/g; s/</\&lt;/g" demo/classified.txt
-    echo "</pre></section>"
+    echo "</section><section><header><h2><span class=kind>Zero-shot</span>Which of nine groceries is it?</h2></header>" \
+        "<ul class=grid>"
+    for photo in 0002 0008 0217 0004 0203 0197; do
+        classify "$sample/images/$photo.jpg"
+    done
+    echo "</ul></section>"
 } >demo/lead.html
 
 tr '\n' '\0' <"$sample/queries.txt" | xargs -0 ./tools/retrieve --gallery "$sample/images" --index demo/index.sqlite \
