@@ -24,7 +24,7 @@ done
 
 for kernels in cl/*.cl; do
     name=$(basename "$kernels" .cl)
-    [ -f "runtime/ops/$name.c" ] || [ -d "runtime/${name%%_*}" ] || complain "$kernels has no runtime/ops/$name.c"
+    [ -f "runtime/ops/$name.c" ] || [ -f "runtime/$name.c" ] || [ -d "runtime/${name%%_*}" ] || complain "$kernels has no runtime/ops/$name.c"
     grep -qrF "\"$name.cl\"" runtime || complain "$kernels is launched by nobody"
 done
 

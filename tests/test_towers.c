@@ -10,7 +10,7 @@ static const struct {
     const char *name; /* of the folder */
     bool text, gradients;
 } towers[] = {
-    {"dinov2", false, true},   {"timm_classes", false, true},    {"timm_plain", false, false},
+    {"dinov2", false, true},   {"timm_classes", false, false},   {"timm_plain", false, false},
     {"bert_mean", true, true}, {"bert_normalised", true, false}, {"bert_first", true, true},
 };
 

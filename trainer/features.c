@@ -160,31 +160,65 @@ static const struct param *layer_param(const struct arena *arena, const char *he
     return param;
 }
 
-/* W (x - mean) / std + b  =  (W / std) x + (b - (W / std) mean) */
+static struct fold read_layer(const struct arena *arena, const char *head)
+{
+    struct fold layer = {.weight = layer_param(arena, head, "weight"), .bias = layer_param(arena, head, "bias")};
+    layer.weights = download(arena, layer.weight);
+    layer.biases = download(arena, layer.bias);
+    return layer;
+}
+
+/* The first layer of x becomes one of gain x + shift: W -> W gain, b -> b + W shift. */
+static void compose(struct arena *arena, const struct fold *layer, const struct head *head, const double *gain,
+                    const double *shift)
+{
+    size_t in = (size_t)head->in, out = (size_t)head->out;
+    float *weights = mem_new(out * in, sizeof *weights), *biases = mem_new(out, sizeof *biases);
+    for (size_t o = 0; o < out; o++) {
+        double bias = (double)layer->biases[o];
+        for (size_t i = 0; i < in; i++) {
+            double weight = (double)layer->weights[o * in + i];
+            weights[o * in + i] = (float)(weight * gain[i]);
+            bias += weight * shift[i];
+        }
+        biases[o] = (float)bias;
+    }
+    arena_upload(arena, layer->weight, weights);
+    arena_upload(arena, layer->bias, biases);
+    free(weights);
+    free(biases);
+}
+
 struct fold features_fold(const struct head *head, const char *name, struct arena *arena,
                           const struct features *features)
 {
     if (!features->mean)
         return (struct fold){0};
-    struct fold fold = {.weight = layer_param(arena, name, "weight"), .bias = layer_param(arena, name, "bias")};
-    fold.weights = download(arena, fold.weight);
-    fold.biases = download(arena, fold.bias);
-    size_t in = (size_t)head->in, out = (size_t)head->out;
-    float *weights = mem_new(out * in, sizeof *weights), *biases = mem_new(out, sizeof *biases);
-    for (size_t o = 0; o < out; o++) {
-        double bias = (double)fold.biases[o];
-        for (size_t i = 0; i < in; i++) {
-            double weight = (double)fold.weights[o * in + i] / (double)features->std[i];
-            weights[o * in + i] = (float)weight;
-            bias -= weight * (double)features->mean[i];
-        }
-        biases[o] = (float)bias;
+    double *gain = mem_new(features->width, sizeof *gain), *shift = mem_new(features->width, sizeof *shift);
+    for (size_t i = 0; i < features->width; i++) {
+        gain[i] = 1 / (double)features->std[i];
+        shift[i] = -(double)features->mean[i] * gain[i];
     }
-    arena_upload(arena, fold.weight, weights);
-    arena_upload(arena, fold.bias, biases);
-    free(weights);
-    free(biases);
+    struct fold fold = read_layer(arena, name);
+    compose(arena, &fold, head, gain, shift);
+    free(gain);
+    free(shift);
     return fold;
+}
+
+void features_absorb(const struct head *head, const char *name, struct arena *arena, const struct features *features)
+{
+    double *gain = mem_new(features->width, sizeof *gain), *shift = mem_new(features->width, sizeof *shift);
+    for (size_t i = 0; i < features->width; i++) {
+        gain[i] = (double)features->std[i];
+        shift[i] = (double)features->mean[i];
+    }
+    struct fold raw = read_layer(arena, name);
+    compose(arena, &raw, head, gain, shift);
+    free(raw.weights);
+    free(raw.biases);
+    free(gain);
+    free(shift);
 }
 
 void features_unfold(struct fold *fold, struct arena *arena)

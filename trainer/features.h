@@ -32,6 +32,9 @@ void features_free(struct features *features);
 
 void features_standardise(struct features *features, const int *rows, size_t count);
 
+/* A head that took raw features (a saved model's) takes standardised ones from now on, and gives the same. */
+void features_absorb(const struct head *head, const char *name, struct arena *arena, const struct features *features);
+
 /* The first layer's numbers before folding. */
 struct fold {
     const struct param *weight, *bias;

@@ -151,6 +151,7 @@ static int open_features(struct trainer *t, struct error *err)
 {
     const struct settings *s = &t->settings;
     bool standardise = t->clip->image_head.kind == HEAD_MLP && !s->seed_faults && strcmp(s->recipe, "default") == 0;
+    bool saved = s->model && strcmp(s->model, "tiny") != 0; /* its heads take raw features */
     if (s->lock_image) {
         bool *bad = mem_new(t->data.photos.count, sizeof *bad);
         int result = features_of_images(&t->images, bad, t->clip, &t->data, s, err);
@@ -161,6 +162,8 @@ static int open_features(struct trainer *t, struct error *err)
             return -1;
         if (standardise)
             features_standardise(&t->images, t->data.train.photos, (size_t)t->data.train.photo_count);
+        if (standardise && saved)
+            features_absorb(&t->clip->image_head, "image_head", t->clip->arena, &t->images);
     }
     if (!s->lock_text)
         return 0;
@@ -175,6 +178,8 @@ static int open_features(struct trainer *t, struct error *err)
             rows[count++] = text;
     }
     features_standardise(&t->texts, rows, (size_t)count);
+    if (saved)
+        features_absorb(&t->clip->text_head, "text_head", t->clip->arena, &t->texts);
     free(rows);
     return 0;
 }

@@ -2,18 +2,33 @@
 #include "runtime/gemm/gemm.h"
 #include "runtime/launch.h"
 
+#include <limits.h>
 #include <stdio.h>
 
-/* Tile shapes by vector width: the accumulators, one row of B and a broadcast fill the registers (16 of 8 floats with
- * AVX2, 32 of 16 with AVX-512). */
+/* Tile shapes by vector width: at the full height the accumulators, one row of B and a broadcast fill the registers (16
+ * of 8 floats with AVX2, 32 of 16 with AVX-512). */
 static const struct tile {
-    int vector, rows, vectors;
+    int vector, most_rows, vectors;
 } tiles[] = {{16, 8, 3}, {8, 6, 2}};
 enum { STRIP = 16, PACK_STEPS = 16 };
 
 static const struct tile *tile_of(const struct device *dev)
 {
     return &tiles[device_vector_width(dev) == 16 ? 0 : 1];
+}
+
+/* The height that suits m: rows computed in vain cost as much as others, and a pass over B about as much as a row. */
+static int tile_rows(const struct tile *tile, int m)
+{
+    int best = tile->most_rows, least = INT_MAX;
+    for (int rows = tile->most_rows; rows > 0 && m < 1024; rows--) {
+        int cost = (m + rows - 1) / rows * (rows + 1);
+        if (cost < least) {
+            least = cost;
+            best = rows;
+        }
+    }
+    return best;
 }
 
 static size_t divide_up(size_t count, size_t by)
@@ -24,18 +39,19 @@ static size_t divide_up(size_t count, size_t by)
 struct tile_build {
     char options[96];
 };
-static struct tile_build build_options(const struct tile *tile)
+static struct tile_build build_options(const struct tile *tile, int rows)
 {
     struct tile_build build;
-    snprintf(build.options, sizeof build.options, "-DMR=%d -DNV=%d -DSTRIP=%d -DPACK_STEPS=%d", tile->rows,
-             tile->vectors, STRIP, PACK_STEPS);
+    snprintf(build.options, sizeof build.options, "-DMR=%d -DNV=%d -DSTRIP=%d -DPACK_STEPS=%d", rows, tile->vectors,
+             STRIP, PACK_STEPS);
     return build;
 }
 
 static void launch_one_item(struct device *dev, const char *kernel, size_t groups, struct tensor *out,
                             const struct tensor *in, int size0, int size1)
 {
-    struct tile_build build = build_options(tile_of(dev));
+    const struct tile *tile = tile_of(dev);
+    struct tile_build build = build_options(tile, tile->most_rows);
     LAUNCH_WITH(dev, "gemm_tile.cl", kernel, build.options, ((struct launch_range){{groups, 1, 1}, 1}), ARG_BUFFER(out),
                 ARG_BUFFER(in), ARG_INT(size0), ARG_INT(size1));
 }
@@ -72,7 +88,8 @@ static bool supports(const struct device *dev, const struct gemm *call)
 static void run(struct device *dev, const struct gemm *call)
 {
     const struct tile *tile = tile_of(dev);
-    struct tile_build build = build_options(tile);
+    int height = tile_rows(tile, call->m);
+    struct tile_build build = build_options(tile, height);
     struct tensor *packed = pack(dev, call), *rows = NULL;
     if (call->a_transposed) {
         rows = tensor_new(dev, DTYPE_F32, 2, (int[]){call->m, call->k});
@@ -80,7 +97,7 @@ static void run(struct device *dev, const struct gemm *call)
                         call->m);
     }
     struct launch_range range = {{divide_up((size_t)call->n, (size_t)(tile->vectors * tile->vector)),
-                                  divide_up((size_t)call->m, (size_t)(tile->rows * STRIP)), 1},
+                                  divide_up((size_t)call->m, (size_t)(height * STRIP)), 1},
                                  1};
     LAUNCH_WITH(dev, "gemm_tile.cl", "gemm_tile", build.options, range, ARG_BUFFER(call->c),
                 ARG_BUFFER(rows ? rows : call->a), ARG_BUFFER(packed), ARG_BUFFER(call->bias),

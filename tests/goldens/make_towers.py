@@ -80,18 +80,10 @@ def random_pictures(count, side, seed):
     return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
 
 
-def save_transformers(model, folder):
-    model.save_pretrained(folder)
-
-
-def save_timm(model, folder):
-    save_file(model.state_dict(), folder / "model.safetensors", {"format": "pt"})
-
-
-def write_features(folder, model, features, save):
-    """With `save` (how the library writes weights) the gradients too: they take the weights' place and name."""
+def write_features(folder, model, features, gradients):
+    """With gradients: they take the weights' place, so that the library writes them under the weights' names."""
     np.save(folder / "features.npy", features.detach().float().numpy())
-    if not save:
+    if not gradients:
         return
     seed = torch.randn(features.shape, generator=torch.Generator().manual_seed(1))
     np.save(folder / "seed.npy", seed.numpy())
@@ -99,17 +91,17 @@ def write_features(folder, model, features, save):
     for parameter in model.parameters():
         parameter.data = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
     with tempfile.TemporaryDirectory() as scratch:
-        save(model.float(), pathlib.Path(scratch))
+        model.float().save_pretrained(scratch)
         shutil.copyfile(pathlib.Path(scratch, "model.safetensors"), folder / "gradients.safetensors")
 
 
 # ---- image towers ----
 
 
-def write_images(folder, model, run, side, save):
-    pictures = random_pictures(3, side, 2)
+def write_images(folder, model, run, side, gradients):
+    pictures = random_pictures(2, side, 2)
     (folder / "pictures.u8").write_bytes(pictures.tobytes())
-    write_features(folder, model, run(normalised(pictures)), save)
+    write_features(folder, model, run(normalised(pictures)), gradients)
 
 
 def make_dinov2():
@@ -119,23 +111,23 @@ def make_dinov2():
                           patch_size=14, hidden_act="gelu", layer_norm_eps=1e-6, use_mask_token=False)
     config._attn_implementation = "eager"
     model = randomise(Dinov2Model(config), 10)
-    save_transformers(model, folder)
+    model.save_pretrained(folder)
     write_json(folder / "preprocessor_config.json", preprocessor(56))
     model.double()
-    write_images(folder, model, lambda x: model(x).last_hidden_state[:, 0], 56, save_transformers)
+    write_images(folder, model, lambda x: model(x).last_hidden_state[:, 0], 56, gradients=True)
 
 
-def make_timm(name, classes, init_values, gradients):
+def make_timm(name, classes, init_values):
     folder, side = FOLDER / name, 20
     model = VisionTransformer(img_size=side, patch_size=4, num_classes=classes, embed_dim=64, depth=1, num_heads=1,
-                              mlp_ratio=0.75, init_values=init_values)
+                              mlp_ratio=0.25, init_values=init_values)
     randomise(model, 11)
     write_json(folder / "config.json", {
         "architecture": "vit_tiny_patch16_224", "num_classes": classes, "num_features": 64,
         "pretrained_cfg": {"input_size": [3, side, side], "interpolation": "bicubic", "crop_pct": 0.9, "mean": MEAN,
                            "std": STD, "num_classes": classes}})
-    save_timm(model, folder)
-    write_images(folder, model, model.double(), side, save_timm if gradients else None)
+    save_file(model.state_dict(), folder / "model.safetensors", {"format": "pt"})
+    write_images(folder, model, model.double(), side, gradients=False)
 
 
 # ---- text towers ----
@@ -166,8 +158,8 @@ def text_features(model, ids, pooling, normalise):
 
 
 def new_bert(layers):
-    config = BertConfig(vocab_size=len(VOCABULARY), hidden_size=32, num_hidden_layers=layers, num_attention_heads=2,
-                        intermediate_size=48, max_position_embeddings=24, type_vocab_size=2, hidden_dropout_prob=0.0,
+    config = BertConfig(vocab_size=len(VOCABULARY), hidden_size=24, num_hidden_layers=layers, num_attention_heads=3,
+                        intermediate_size=36, max_position_embeddings=24, type_vocab_size=2, hidden_dropout_prob=0.0,
                         attention_probs_dropout_prob=0.0)
     config._attn_implementation = "eager"
     return BertModel(config, add_pooling_layer=False)
@@ -176,25 +168,24 @@ def new_bert(layers):
 def make_bert(name, layers, pooling, normalise, gradients):
     folder = FOLDER / name
     model = randomise(new_bert(layers), 12)
-    save_transformers(model, folder)
+    model.save_pretrained(folder)
     write_tokenizer(folder)
     kinds = ["Transformer", "Pooling"] + ["Normalize"] * normalise
     write_json(folder / "modules.json", [
         {"idx": i, "name": str(i), "path": f"{i}_{kind}" if i else "", "type": f"sentence_transformers.models.{kind}"}
         for i, kind in enumerate(kinds)])
     write_json(folder / "1_Pooling" / "config.json", {
-        "word_embedding_dimension": 32, "pooling_mode_cls_token": pooling == "cls",
+        "word_embedding_dimension": 24, "pooling_mode_cls_token": pooling == "cls",
         "pooling_mode_mean_tokens": pooling == "mean", "pooling_mode_max_tokens": False})
     (folder / "texts.txt").write_text("".join(f"{text}\n" for text in TEXTS))
     model.double()
-    write_features(folder, model, text_features(model, token_ids(folder, TEXTS), pooling, normalise),
-                   save_transformers if gradients else None)
+    write_features(folder, model, text_features(model, token_ids(folder, TEXTS), pooling, normalise), gradients)
 
 
 def main():
     make_dinov2()
-    make_timm("timm_classes", classes=10, init_values=None, gradients=True)
-    make_timm("timm_plain", classes=0, init_values=0.1, gradients=False)
+    make_timm("timm_classes", classes=10, init_values=None)
+    make_timm("timm_plain", classes=0, init_values=0.1)
     make_bert("bert_mean", layers=2, pooling="mean", normalise=False, gradients=True)
     make_bert("bert_normalised", layers=1, pooling="mean", normalise=True, gradients=False)
     make_bert("bert_first", layers=1, pooling="cls", normalise=False, gradients=True)

@@ -45,12 +45,12 @@ class DualEncoder(nn.Module):
         super().__init__()
         vision = Dinov2Config(hidden_size=24, num_hidden_layers=2, num_attention_heads=2, mlp_ratio=2, image_size=40,
                               patch_size=8, use_mask_token=False)
-        text = BertConfig(vocab_size=94, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                          intermediate_size=48, max_position_embeddings=24, type_vocab_size=2, hidden_dropout_prob=0.0,
+        text = BertConfig(vocab_size=94, hidden_size=24, num_hidden_layers=2, num_attention_heads=3,
+                          intermediate_size=36, max_position_embeddings=24, type_vocab_size=2, hidden_dropout_prob=0.0,
                           attention_probs_dropout_prob=0.0)
         vision._attn_implementation = text._attn_implementation = "eager"
         self.image, self.text = Dinov2Model(vision), BertModel(text, add_pooling_layer=False)
-        self.image_head, self.text_head = Head(24), Head(32)
+        self.image_head, self.text_head = Head(24), Head(24)
         randomise(self, 20)
         self.scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 

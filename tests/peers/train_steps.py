@@ -83,16 +83,20 @@ def run_trainer(scratch, start, pairs, arguments):
     return [float(loss) for loss in re.findall(r" step \d+ loss (\S+)", (scratch / "run" / "out.log").read_text())]
 
 
-def standardised(features):
-    """oclip trains heads on a locked tower's features with mean 0 and deviation 1; MiniLM has a dead dimension."""
-    return (features - features.mean(0)) / features.std(0, correction=0).clamp(min=1e-6)
+def standardise(features, head):
+    """oclip trains heads on a locked tower's features with mean 0 and deviation 1; the head takes them into account."""
+    mean = features.mean(0)
+    deviation = features.std(0, correction=0).clamp(min=1e-6)  # MiniLM has a dead dimension
+    head.fc1.bias.data += head.fc1.weight.data @ mean
+    head.fc1.weight.data *= deviation
+    return (features - mean) / deviation
 
 
 def run_torch(model, pairs, arguments):
     lock_image, lock_text = arguments.lock in ("image", "both"), arguments.lock in ("text", "both")
     paths, texts = [path for path, _ in pairs], [text for _, text in pairs]
-    images = standardised(in_batches(model.image, paths)) if lock_image else None
-    captions = standardised(in_batches(model.text, texts)) if lock_text else None
+    images = standardise(in_batches(model.image, paths), model.image_head) if lock_image else None
+    captions = standardise(in_batches(model.text, texts), model.text_head) if lock_text else None
     groups = []
     for name, parameter in model.named_parameters():
         if (lock_image and name.startswith("image.")) or (lock_text and name.startswith("text.")):

@@ -1,0 +1,164 @@
+# The trainer as people run it: it learns, goes on where it was stopped, and answers bad input with one clear line.
+set -eu
+trainer=${OCLIP_BUILD:-build}/trainer
+data=${OCLIP_TEST_DATA:-tests}
+photos=$data/sample/images towers=$data/goldens/towers
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export OCLIP_CACHE="$scratch/cache"
+under= # a command that the trainer is run under
+failed=0
+
+complain() {
+    echo "FAILED: $1"
+    failed=1
+}
+
+# run CODE NAME ARGUMENTS...: a run in the folder NAME that should end with CODE
+run() {
+    code=0 wanted=$1 name=$2
+    shift 2
+    $under "$trainer" --out "$scratch" --name "$name" "$@" 2>"$scratch/stderr" || code=$?
+    [ "$code" = "$wanted" ] || complain "$name: exit code $code, not $wanted: $(cat "$scratch/stderr")"
+}
+
+# says TEXT: the last run printed TEXT
+says() {
+    grep -qF -- "$1" "$scratch/stderr" || complain "$name: no \"$1\" in: $(cat "$scratch/stderr")"
+}
+
+# refuses CODE NAME TEXT ARGUMENTS...: ends with CODE and one message, which has TEXT
+refuses() {
+    wanted=$1 name=$2 text=$3
+    shift 3
+    run "$wanted" "$name" --quiet "$@"
+    says "$text"
+    [ "$(grep -c '^oclip: ' "$scratch/stderr")" = 1 ] || complain "$name: not one message: $(cat "$scratch/stderr")"
+}
+
+# same A B: two files below the scratch folder
+same() {
+    cmp "$scratch/$1" "$scratch/$2" || complain "$1 and $2 differ"
+}
+
+# ---- it learns: 32 photos, each with a caption that no other has ----
+
+awk -F, 'NR == 1 { print; next }
+    !photo[$1] && !caption[substr($0, length($1) + 2)]++ { photo[$1] = 1; print; if (++count == 32) exit }' \
+    "$data/sample/captions.csv" >"$scratch/pairs.csv"
+
+tiny="--model tiny --image-root $photos"
+run 0 overfit $tiny --train-data "$scratch/pairs.csv" --val-data "$scratch/pairs.csv" \
+    --batch-size 32 --epochs 100 --lr 5e-4 --warmup 20 --wd 0 --dropout 0
+last=$(tail -n 1 "$scratch/overfit/results.jsonl")
+for recall in text_retrieval_recall@1 image_retrieval_recall@1; do
+    echo "$last" | grep -qF "\"$recall\":1.0," || complain "overfit: $last"
+done
+
+# ---- it goes on where it was stopped, to the same bits ----
+
+long="$tiny --train-data $data/sample/captions.csv --batch-size 16 --epochs 3 --save-frequency 1"
+run 0 whole $long
+
+# stop SIGNAL NAME: starts a run, and sends it the signal in its second epoch
+stop() {
+    code=0 name=$2
+    "$trainer" --out "$scratch" --name "$name" $long 2>"$scratch/stderr" &
+    while kill -0 $! && ! ls "$scratch/$name/checkpoints" 2>&1 | grep -q '^step-[0-9]*$'; do sleep 0.1; done
+    sleep 0.2
+    kill -s "$1" $! || true
+    wait $! || code=$?
+}
+
+# resume NAME: to the end
+resume() {
+    run 0 "$1" $long --resume "$scratch/$1"
+    says "resumed at epoch 2"
+    same whole/model/model.safetensors "$1/model/model.safetensors"
+    same whole/best/model.safetensors "$1/best/model.safetensors"
+}
+
+stop KILL killed
+[ "$code" = 137 ] || complain "SIGKILL: exit code $code; was the run over too soon for this test?"
+resume killed
+
+stop TERM asked
+[ "$code" = 75 ] || complain "SIGTERM: exit code $code, not 75"
+says "go on with --resume $scratch/asked"
+
+# A full disk leaves the last checkpoint and the last model as they were.
+cp -r "$scratch/asked" "$scratch/before"
+printf 'trap "" XFSZ; ulimit -f 4096; exec "$@"\n' >"$scratch/full_disk" # files of a few MB at most
+under="sh $scratch/full_disk"
+refuses 1 asked "arena.safetensors" $long --resume "$scratch/asked"
+under=
+same before/model/model.safetensors asked/model/model.safetensors
+[ "$(cd "$scratch/before" && find . | sort)" = "$(cd "$scratch/asked" && find . | sort)" ] ||
+    complain "full disk: something half-written remains: $(find "$scratch/asked")"
+resume asked
+
+# ---- photos and captions that are not as they should be ----
+
+short="--batch-size 8 --epochs 1 --val-split 0"
+awk -F, -v OFS=, 'NR == 5 { $1 = "none.jpg" } NR == 12 { $1 = "gone.jpg" } { print }' "$scratch/pairs.csv" \
+    >"$scratch/missing.csv"
+grep -v '^none.jpg\|^gone.jpg' "$scratch/missing.csv" >"$scratch/without.csv"
+run 0 missing $tiny $short --train-data "$scratch/missing.csv"
+says "$photos/none.jpg: missing"
+says "$photos/gone.jpg: missing"
+run 0 without $tiny $short --train-data "$scratch/without.csv"
+same missing/model/model.safetensors without/model/model.safetensors
+
+mkdir "$scratch/images"
+cut=$(sed -n '9s/,.*//p' "$scratch/pairs.csv")
+for photo in $(sed '1d;s/,.*//' "$scratch/pairs.csv"); do cp "$photos/$photo" "$scratch/images"; done
+head -c 2000 "$photos/$cut" >"$scratch/images/$cut"
+run 0 half $tiny $short --train-data "$scratch/pairs.csv" --image-root "$scratch/images"
+says "$scratch/images/$cut: broken JPEG"
+run 0 locked $tiny $short --lock-image --train-data "$scratch/pairs.csv" --image-root "$scratch/images"
+says "$scratch/images/$cut: broken JPEG"
+says "31 photos to train on"
+
+cp "$scratch/pairs.csv" "$scratch/long.csv"
+awk 'BEGIN { printf "0100.jpg,"; while (count++ < 2000) printf "very long "; print "caption" }' >>"$scratch/long.csv"
+run 0 long $tiny $short --train-data "$scratch/long.csv"
+says "33 photos to train on"
+
+refuses 6 no_table "$scratch/nowhere.csv: cannot open" $tiny --train-data "$scratch/nowhere.csv"
+printf 'a,b\n1,2\n' >"$scratch/columns.csv"
+refuses 6 no_columns "$scratch/columns.csv: line 1 names no column" $tiny --train-data "$scratch/columns.csv"
+
+# ---- weights that are not as they should be ----
+
+pretrained="--text-model $towers/bert_mean --image-root $photos --train-data $scratch/pairs.csv $short"
+run 0 pretrained $pretrained --image-model "$towers/dinov2"
+cp -r "$towers/dinov2" "$scratch/tower"
+weights=$scratch/tower/model.safetensors
+head -c 50000 "$towers/dinov2/model.safetensors" >"$weights"
+refuses 6 truncated "$weights: tensor " $pretrained --image-model "$scratch/tower"
+sed 's/"shape":\[24\]/"shape":[99]/' "$towers/dinov2/model.safetensors" >"$weights"
+refuses 6 lying "$weights: tensor " $pretrained --image-model "$scratch/tower"
+head -c 3 "$towers/dinov2/model.safetensors" >"$weights"
+refuses 6 stub "$weights: " $pretrained --image-model "$scratch/tower"
+
+# ---- a saved model goes on as it was, on features that are standardised anew ----
+
+val_loss() { tail -n 1 "$scratch/$1/results.jsonl" | sed 's/.*"val_loss":\([^,]*\),.*/\1/'; }
+locked="--lock-image --lock-text --image-root $photos --train-data $scratch/pairs.csv --val-data $scratch/pairs.csv"
+run 0 first $locked --image-model "$towers/dinov2" --text-model "$towers/bert_mean" --batch-size 32 --epochs 10
+run 0 second $locked --model "$scratch/first/model" --batch-size 32 --epochs 1 --lr-head 0
+awk -v a="$(val_loss first)" -v b="$(val_loss second)" 'BEGIN { exit !(a > 1 && (a - b) ^ 2 < 1e-8) }' ||
+    complain "a validation loss of $(val_loss first) became $(val_loss second) once the model was saved and opened"
+
+# ---- options, devices and folders ----
+
+plain="$tiny --train-data $scratch/pairs.csv"
+refuses 2 option "did you mean --name" $plain --nmae x
+refuses 2 batch "--batch-size 1: a contrastive loss needs at least 2 pairs" $plain --batch-size 1
+refuses 3 device "no device matches --device 99" $plain --device 99
+says "device 0 (0:0)"
+under="env OCL_ICD_VENDORS=/nonexistent"
+refuses 3 driver "no OpenCL platform found" $plain
+under=
+refuses 1 folder "$scratch/pairs.csv: cannot make folder" $plain --out "$scratch/pairs.csv"
+exit $failed
