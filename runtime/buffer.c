@@ -189,12 +189,16 @@ void buffer_upload(struct buffer *buffer, size_t offset, const void *bytes, size
     /* A write that waits would wait for everything queued before it; a copy that frees itself does not. */
     void *staging = mem_new(count, 1);
     memcpy(staging, bytes, count);
-    cl_event event;
+    cl_event event, *kept = PROFILE_EVENT(buffer->dev, .name = "upload", .category = "buffer", .bytes = count);
     cl_int code =
         clEnqueueWriteBuffer(buffer->dev->queue, buffer->memory, CL_FALSE, offset, count, staging, 0, NULL, &event);
     if (opencl_failed(buffer->dev, code, "uploading %zu bytes", count)) {
         free(staging);
         return;
+    }
+    if (kept) {
+        clRetainEvent(event);
+        *kept = event;
     }
     if (clSetEventCallback(event, CL_COMPLETE, free_staging, staging) != CL_SUCCESS) {
         clWaitForEvents(1, &event);
@@ -209,7 +213,11 @@ void buffer_download(void *bytes, struct buffer *buffer, size_t offset, size_t c
         return;
     }
     buffer->dev->counters.waits++;
-    cl_int code = clEnqueueReadBuffer(buffer->dev->queue, buffer->memory, CL_TRUE, offset, count, bytes, 0, NULL, NULL);
+    profile_waiting(buffer->dev);
+    cl_int code =
+        clEnqueueReadBuffer(buffer->dev->queue, buffer->memory, CL_TRUE, offset, count, bytes, 0, NULL,
+                            PROFILE_EVENT(buffer->dev, .name = "download", .category = "buffer", .bytes = count));
+    profile_waited(buffer->dev, "download");
     if (opencl_failed(buffer->dev, code, "downloading %zu bytes", count))
         memset(bytes, 0, count);
 }
@@ -218,8 +226,8 @@ void buffer_copy(struct buffer *to, size_t to_offset, struct buffer *from, size_
 {
     if (unusable(to, to_offset, count) || unusable(from, from_offset, count))
         return;
-    cl_int code =
-        clEnqueueCopyBuffer(to->dev->queue, from->memory, to->memory, from_offset, to_offset, count, 0, NULL, NULL);
+    cl_int code = clEnqueueCopyBuffer(to->dev->queue, from->memory, to->memory, from_offset, to_offset, count, 0, NULL,
+                                      PROFILE_EVENT(to->dev, .name = "copy", .category = "buffer", .bytes = 2 * count));
     opencl_failed(to->dev, code, "copying %zu bytes", count);
 }
 
@@ -229,7 +237,8 @@ void buffer_zero(struct buffer *buffer, size_t offset, size_t count)
         return;
     cl_uint zero = 0;
     cl_int code = clEnqueueFillBuffer(buffer->dev->queue, buffer->memory, &zero, sizeof zero, offset,
-                                      count / sizeof zero * sizeof zero, 0, NULL, NULL);
+                                      count / sizeof zero * sizeof zero, 0, NULL,
+                                      PROFILE_EVENT(buffer->dev, .name = "fill", .category = "buffer", .bytes = count));
     opencl_failed(buffer->dev, code, "clearing %zu bytes", count);
 }
 

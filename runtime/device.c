@@ -273,6 +273,7 @@ void device_close(struct device *dev)
     if (!dev)
         return;
     clFinish(dev->queue);
+    profile_free(dev->profile);
     gemm_choices_free(dev->choices);
     programs_free(dev->programs);
     pool_free(dev->pool);
@@ -307,7 +308,9 @@ int device_finish(struct device *dev, struct error *err)
 {
     if (!device_failed(dev)) {
         dev->counters.waits++;
+        profile_waiting(dev);
         opencl_failed(dev, clFinish(dev->queue), "waiting for the device");
+        profile_waited(dev, "finish");
     }
     if (!device_failed(dev))
         return 0;

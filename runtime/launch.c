@@ -38,6 +38,15 @@ static void set_args(struct device *dev, const struct kernel *kernel, const stru
     }
 }
 
+/* What the kernel reads and writes, if it goes once through each of its buffers. */
+static size_t bytes_of(const struct launch_arg *args, int count)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < count; i++)
+        bytes += args[i].buffer ? args[i].buffer->bytes : 0;
+    return bytes;
+}
+
 void launch_kernel(struct device *dev, const char *file, const char *name, const char *options,
                    struct launch_range range, const struct launch_arg *args, int count)
 {
@@ -52,7 +61,8 @@ void launch_kernel(struct device *dev, const char *file, const char *name, const
         return;
     size_t global[3] = {range.groups[0] * range.group, range.groups[1], range.groups[2]};
     size_t local[3] = {range.group, 1, 1};
-    cl_int code = clEnqueueNDRangeKernel(dev->queue, kernel->handle, 3, NULL, global, local, 0, NULL, NULL);
+    cl_event *event = PROFILE_EVENT(dev, .name = kernel->name, .category = file, .bytes = bytes_of(args, count));
+    cl_int code = clEnqueueNDRangeKernel(dev->queue, kernel->handle, 3, NULL, global, local, 0, NULL, event);
     opencl_failed(dev, code, "launching kernel %s", name);
     dev->counters.launches++;
 }

@@ -9,6 +9,7 @@
 struct pool;
 struct program;
 struct gemm_choices;
+struct profile;
 
 struct device {
     struct device_info info;
@@ -20,6 +21,7 @@ struct device {
     struct program *programs;     /* runtime/program.c: a list */
     bool program_cache_off;       /* the disk cache was unusable and has been warned about */
     struct gemm_choices *choices; /* runtime/gemm/gemm.c */
+    struct profile *profile;      /* runtime/profile.c; NULL unless device_profile_start() was called */
     struct error failure;         /* the first one; code is EXIT_OK while all is well */
 };
 
@@ -29,10 +31,28 @@ const char *opencl_code_name(cl_int code); /* "CL_OUT_OF_RESOURCES" */
  * Returns true if the device has failed, now or before. */
 bool opencl_failed(struct device *dev, cl_int code, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Where a clEnqueue... leaves its event: NULL, for none, unless the device is profiled. The texts live as long as the
+ * device.
+ *
+ *     clEnqueueCopyBuffer(..., 0, NULL, PROFILE_EVENT(dev, .name = "copy", .category = "buffer", .bytes = 2 * count));
+ */
+struct profile_note {
+    const char *name, *category;
+    size_t bytes; /* read and written */
+};
+#define PROFILE_EVENT(dev, ...)                                                                                        \
+    ((dev)->profile ? profile_add((dev)->profile, &(struct profile_note){__VA_ARGS__}) : NULL)
+cl_event *profile_add(struct profile *profile, const struct profile_note *note);
+
+/* Around a call that waits for all queued work. */
+void profile_waiting(struct device *dev);
+void profile_waited(struct device *dev, const char *what);
+
 /* Released by device_close, each by the file that owns it. */
 void pool_free(struct pool *pool);
 struct pool *pool_new(void);
 void programs_free(struct program *programs);
 void gemm_choices_free(struct gemm_choices *choices);
+void profile_free(struct profile *profile);
 
 #endif

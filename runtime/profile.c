@@ -41,10 +41,10 @@ struct profile {
     long left_out;
     int m, n, k; /* of the next launch */
 
-    int64_t began, wait_began;    /* host's clock */
-    int64_t clock_ahead;          /* of the device's clock before the host's */
+    int64_t began, wait_began;     /* host's clock */
+    int64_t clock_ahead;           /* of the device's clock before the host's */
     int64_t first_start, last_end; /* device's clock; 0 before the first command */
-    int64_t starved, starting;    /* idle between commands: nothing was queued; the next one was */
+    int64_t starved, starting;     /* idle between commands: nothing was queued; the next one was */
 };
 
 static int64_t host_nanoseconds(void)
@@ -229,10 +229,13 @@ void profile_waited(struct device *dev, const char *what)
 static struct profile *whole_profile(struct device *dev)
 {
     CHECK(dev->profile, "%s is not profiled", dev->info.label);
-    if (!device_failed(dev)) /* a lost device might never answer */
-        clFinish(dev->queue);
-    collect(dev->profile);
-    return dev->profile;
+    struct profile *profile = dev->profile;
+    /* clFinish() may come back before the events know; and a lost device might never answer. */
+    for (size_t i = 0; i < profile->pending_count && !device_failed(dev); i++)
+        if (profile->pending[i].event)
+            clWaitForEvents(1, &profile->pending[i].event);
+    collect(profile);
+    return profile;
 }
 
 /* ---- the trace ---- */

@@ -1,4 +1,5 @@
 /* ./trainer: opens data, device and model, runs the epochs, leaves a model folder. */
+#include "runtime/profile.h"
 #include "trainer/trainer.h"
 #include "trainer/vocabulary.h"
 
@@ -202,6 +203,8 @@ static int open_all(struct trainer *t, struct error *err)
         choose_sample(&t->settings);
     if (dataset_open(&t->data, &t->settings, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0)
         return -1;
+    if (t->settings.profile)
+        device_profile_start(t->dev);
     if (choose_folder(t, err) != 0 || report_open(t, err) != 0)
         return -1;
     report_note(t, "%s", device_info(t->dev)->label);
@@ -223,6 +226,15 @@ static int open_all(struct trainer *t, struct error *err)
     if (found == 0)
         report_note(t, "resumed at epoch %d, step %d", t->position.epoch + 1, t->position.step);
     return found < 0 ? -1 : 0;
+}
+
+/* However the run ended: what failed may be what the trace shows. */
+static int write_profile(struct trainer *t, struct error *err)
+{
+    if (!t->settings.profile || !t->dev)
+        return 0;
+    device_profile_table(t->dev, stderr);
+    return device_profile_write(t->dev, t->settings.profile, err);
 }
 
 static void close_all(struct trainer *t)
@@ -314,6 +326,8 @@ int main(int argc, char **argv)
         code = error_report(&err);
     else if (stop_requested)
         code = EXIT_INTERRUPTED;
+    if (write_profile(&t, &err) != 0)
+        code = error_report(&err);
     close_all(&t);
     return code;
 }

@@ -60,6 +60,8 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
          0},
         {"save-frequency", OPTION_INT, &s->save_frequency, "EPOCHS", "between checkpoints (0: about one a minute)", 0},
         {"log-every-n-steps", OPTION_INT, &s->log_every, "N", "lines in out.log (0: about one a second)", 0},
+        {"profile", OPTION_TEXT, &s->profile, "FILE",
+         "write a trace of every kernel, for chrome://tracing or Perfetto, and print where the time went", 0},
         {"quiet", OPTION_FLAG, &s->quiet, NULL, "only errors", 'q'},
         {0},
     };

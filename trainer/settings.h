@@ -36,6 +36,7 @@ struct settings {
     int seed;
     /* the run */
     const char *out, *name, *resume, *recipe, *scheduler_name;
+    const char *profile; /* trace of every kernel; NULL: none */
     int save_frequency, log_every;
     bool quiet;
 };

@@ -2,6 +2,7 @@
 #include "runtime/gemm/gemm.h"
 #include "runtime/launch.h"
 #include "runtime/opencl.h"
+#include "runtime/profile.h"
 
 #include <clblast_c.h>
 
@@ -18,10 +19,12 @@ static void run(struct device *dev, const struct gemm *call)
     if (device_failed(dev))
         return;
     size_t m = (size_t)call->m, n = (size_t)call->n, k = (size_t)call->k;
+    device_profile_shape(dev, call->m, call->n, call->k);
+    cl_event *event = PROFILE_EVENT(dev, .name = "clblast sgemm", .category = "clblast");
     CLBlastStatusCode status = CLBlastSgemm(
         CLBlastLayoutRowMajor, call->a_transposed ? CLBlastTransposeYes : CLBlastTransposeNo,
         call->b_transposed ? CLBlastTransposeYes : CLBlastTransposeNo, m, n, k, 1.0f, a, 0, call->a_transposed ? m : k,
-        b, 0, call->b_transposed ? k : n, call->accumulate ? 1.0f : 0.0f, c, 0, n, &dev->queue, NULL);
+        b, 0, call->b_transposed ? k : n, call->accumulate ? 1.0f : 0.0f, c, 0, n, &dev->queue, event);
     if (opencl_failed(dev, (cl_int)status, "CLBlast's SGEMM of %d x %d x %d", call->m, call->n, call->k))
         return;
     dev->counters.launches++;

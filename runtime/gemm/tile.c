@@ -1,6 +1,7 @@
 /* The packed register-tile kernel for CPU-class devices (cl/gemm_tile.cl). */
 #include "runtime/gemm/gemm.h"
 #include "runtime/launch.h"
+#include "runtime/profile.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -99,6 +100,7 @@ static void run(struct device *dev, const struct gemm *call)
     struct launch_range range = {{divide_up((size_t)call->n, (size_t)(tile->vectors * tile->vector)),
                                   divide_up((size_t)call->m, (size_t)(height * STRIP)), 1},
                                  1};
+    device_profile_shape(dev, call->m, call->n, call->k);
     LAUNCH_WITH(dev, "gemm_tile.cl", "gemm_tile", build.options, range, ARG_BUFFER(call->c),
                 ARG_BUFFER(rows ? rows : call->a), ARG_BUFFER(packed), ARG_BUFFER(call->bias),
                 ARG_BUFFER(call->residual), ARG_INT(call->m), ARG_INT(call->n), ARG_INT(call->k),

@@ -105,7 +105,8 @@ static void sync_folder_of(const char *path)
 
 int file_commit(struct file_writer *writer, struct error *err)
 {
-    if (!writer->failed && (fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0)) {
+    bool kept = !ferror(writer->stream) && fflush(writer->stream) == 0 && fsync(fileno(writer->stream)) == 0;
+    if (!writer->failed && !kept) {
         writer->failed = true;
         writer->saved_errno = errno;
     }
