@@ -84,19 +84,31 @@ ONE_ITEM void pack_straight(global float *packed, global const float *b, int n, 
             }
 }
 
-// out [columns, rows] from x [rows, columns], a block of VEC x VEC at a time; one work-item a band of VEC columns.
+// out [columns, rows] from x [rows, columns]: a work-item turns a block of ROWS_TURNED x COLUMNS_TURNED, four by four in
+// registers, so that whole cache lines are read and written.
+
+static inline void turn_four(global float *out, global const float *x, int rows, int columns)
+{
+    float4 a = vload4(0, x), b = vload4(0, x + columns), c = vload4(0, x + 2 * (size_t)columns),
+           d = vload4(0, x + 3 * (size_t)columns);
+    vstore4((float4)(a.x, b.x, c.x, d.x), 0, out);
+    vstore4((float4)(a.y, b.y, c.y, d.y), 0, out + rows);
+    vstore4((float4)(a.z, b.z, c.z, d.z), 0, out + 2 * (size_t)rows);
+    vstore4((float4)(a.w, b.w, c.w, d.w), 0, out + 3 * (size_t)rows);
+}
+
 ONE_ITEM void transpose(global float *out, global const float *x, int rows, int columns)
 {
-    int c = (int)get_group_id(0) * VEC;
-    for (int r = 0; r < rows; r += VEC) {
-        float block[VEC][VEC];
-        for (int i = 0; i < min(VEC, rows - r); i++)
-            XCAT(vstore, VEC)(vec_load(x + (size_t)(r + i) * columns, c, columns, 0), 0, block[i]);
-        for (int j = 0; j < min(VEC, columns - c); j++) {
-            float line[VEC];
-            for (int i = 0; i < VEC; i++)
-                line[i] = block[i][j];
-            vec_store(out + (size_t)(c + j) * rows, r, rows, XCAT(vload, VEC)(0, line));
+    int first_row = (int)get_group_id(1) * ROWS_TURNED, first_column = (int)get_group_id(0) * COLUMNS_TURNED;
+    int last_row = min(rows, first_row + ROWS_TURNED), last_column = min(columns, first_column + COLUMNS_TURNED);
+    for (int r = first_row; r < last_row; r += 4)
+        for (int c = first_column; c < last_column; c += 4) {
+            size_t to = (size_t)c * rows + r, from = (size_t)r * columns + c;
+            if (r + 4 <= rows && c + 4 <= columns)
+                turn_four(out + to, x + from, rows, columns);
+            else
+                for (int i = 0; i < min(4, rows - r); i++)
+                    for (int j = 0; j < min(4, columns - c); j++)
+                        out[to + (size_t)j * rows + i] = x[from + (size_t)i * columns + j];
         }
-    }
 }

@@ -15,7 +15,7 @@ struct tensor *clip_image_features(struct tape *tape, const struct clip *clip, s
 struct tensor *clip_text_features(struct tape *tape, const struct clip *clip, const int *ids, const int *lengths, int n)
 {
     CHECK(clip->has_text, "this model has no text tower");
-    return bert_forward(tape, &clip->text, ids, lengths, n);
+    return text_tower_forward(tape, &clip->text, ids, lengths, n);
 }
 
 static struct tensor *embed(struct tape *tape, const struct clip *clip, const struct head *head,
@@ -48,6 +48,31 @@ struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tens
     return op_contrastive(tape, image, text, clip->logit_scale, clip->raw_scale);
 }
 
+struct clip *clip_new(struct device *dev)
+{
+    struct clip *clip = mem_new(1, sizeof *clip);
+    clip->dev = dev;
+    clip->arena = arena_new();
+    clip->fingerprint = hash_begin();
+    return clip;
+}
+
+void clip_declare_image(struct clip *clip, const struct vit_config *config)
+{
+    struct vit_config vit = *config;
+    vit.image_side = clip->preprocess.crop;
+    memcpy(vit.mean, clip->preprocess.mean, sizeof vit.mean);
+    memcpy(vit.std, clip->preprocess.std, sizeof vit.std);
+    vit_declare(&clip->image, clip->arena, &vit, "image");
+    clip->has_image = true;
+}
+
+void clip_declare_text(struct clip *clip, const struct text_config *config)
+{
+    text_tower_declare(&clip->text, clip->arena, config, "text");
+    clip->has_text = true;
+}
+
 void clip_declare_heads(struct clip *clip, enum head_kind kind, int embed_dim, float dropout)
 {
     clip->embed_dim = embed_dim;
@@ -63,7 +88,7 @@ void clip_close(struct clip *clip)
     if (!clip)
         return;
     vit_free(&clip->image);
-    bert_free(&clip->text);
+    text_tower_free(&clip->text);
     arena_free(clip->arena);
     tokenizer_close(clip->tokenizer);
     json_decref(clip->vision_config);

@@ -9,7 +9,8 @@
  * What turns paths and texts into embeddings is in models/encoder.h.
  *
  * A saved model is a Hugging Face style folder: config.json (vision_config and text_config are the towers' own),
- * model.safetensors, preprocessor_config.json and the tokenizer's files. It needs nothing else.
+ * model.safetensors, preprocessor_config.json and the tokenizer's files. It needs nothing else. CLIPModel's folders and
+ * open_clip's are read too; without heads of its own, a model is saved as CLIPModel.
  */
 #ifndef OCLIP_CLIP_H
 #define OCLIP_CLIP_H
@@ -17,8 +18,8 @@
 #include "models/files/layout.h"
 #include "models/images/preprocess.h"
 #include "models/tokenizers/tokenizer.h"
-#include "models/towers/bert.h"
 #include "models/towers/head.h"
+#include "models/towers/text_tower.h"
 #include "models/towers/vit.h"
 #include "runtime/util/hash.h"
 
@@ -26,7 +27,7 @@ struct clip {
     struct device *dev;
     struct arena *arena;
     struct vit image;
-    struct bert text;
+    struct text_tower text;
     struct head image_head, text_head;
     struct tensor *logit_scale; // [1], the logarithm unless raw_scale
     int embed_dim;
@@ -35,13 +36,13 @@ struct clip {
     bool unnormalised;                   /* and so are the embeddings, in the loss */
 
     struct preprocess preprocess;
-    struct tokenizer *tokenizer;
+    struct tokenizer *tokenizer; /* NULL: texts come as ids */
     int max_tokens;
     struct hash fingerprint; /* of the weights as they were read */
 
     json_t *vision_config, *text_config; /* as the towers' folders have them, plus what pooling was found there */
-    const struct layout *image_layout, *text_layout;
-    char *tokenizer_folder; /* where its files stand, to be copied when the model is saved */
+    const struct layout *image_layout, *text_layout; /* that it is saved in */
+    char *tokenizer_folder;                          /* where its files stand, to be copied when the model is saved */
 };
 
 /* What a new dual encoder is made of. A missing folder leaves that side out (and the heads). */
@@ -61,6 +62,9 @@ int clip_create(struct clip **out, struct device *dev, const struct clip_recipe 
                 struct error *err) MUST_CHECK;
 int clip_open(struct clip **out, struct device *dev, const char *folder, unsigned trained,
               struct error *err) MUST_CHECK;
+/* The same without a tokenizer: texts can be given as ids only. */
+int clip_open_towers(struct clip **out, struct device *dev, const char *folder, unsigned trained,
+                     struct error *err) MUST_CHECK;
 void clip_close(struct clip *clip); /* NULL is fine */
 
 /* Writes the folder so that a half-written one is never taken for a model: model.safetensors comes last. */

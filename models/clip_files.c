@@ -1,6 +1,7 @@
 /* Dual encoders from folders and back: clip_create, clip_open, clip_save. */
 #include "models/clip_files.h"
 
+#include "models/files/clip_config.h"
 #include "models/files/config.h"
 #include "runtime/util/file.h"
 #include "runtime/util/json.h"
@@ -8,15 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static struct clip *clip_new(struct device *dev)
-{
-    struct clip *clip = mem_new(1, sizeof *clip);
-    clip->dev = dev;
-    clip->arena = arena_new();
-    clip->fingerprint = hash_begin();
-    return clip;
-}
 
 /* A model is known by its names, shapes and the first bytes of each tensor: to read all of it would take longer than
  * everything else at start. */
@@ -40,33 +32,42 @@ static int declare_image(struct clip *clip, struct tower_source *source, const c
     struct vit_config config;
     if (config_read_vit(&config, source, clip->vision_config, path, err) != 0)
         return -1;
-    config.image_side = clip->preprocess.crop;
-    memcpy(config.mean, clip->preprocess.mean, sizeof config.mean);
-    memcpy(config.std, clip->preprocess.std, sizeof config.std);
-    if (config.image_side < config.patch || config.image_side % config.patch != 0)
+    int side = clip->preprocess.crop;
+    if (side < config.patch || side % config.patch != 0)
         return error_set(err, EXIT_BAD_DATA, "%s: pictures of %d pixels are no whole number of patches of %d", path,
-                         config.image_side, config.patch);
-    vit_declare(&clip->image, clip->arena, &config, "image");
-    clip->image_layout = source->layout;
-    clip->has_image = true;
+                         side, config.patch);
+    clip_declare_image(clip, &config);
+    clip->image_layout = source->saved_layout;
     return 0;
 }
 
 static int declare_text(struct clip *clip, struct tower_source *source, int max_tokens, const char *path,
                         struct error *err)
 {
-    struct bert_config config;
-    if (config_read_bert(&config, source, clip->text_config, path, err) != 0)
+    struct text_config config;
+    if (config_read_text(&config, source, clip->text_config, path, err) != 0)
         return -1;
-    int ids = tokenizer_vocabulary_size(clip->tokenizer), limit = tokenizer_max_length(clip->tokenizer);
+    int ids = clip->tokenizer ? tokenizer_vocabulary_size(clip->tokenizer) : config.vocabulary;
+    int limit = clip->tokenizer ? tokenizer_max_length(clip->tokenizer) : config.positions;
     if (ids > config.vocabulary)
         return error_set(err, EXIT_BAD_DATA, "%s: a vocabulary of %d, but the tokenizer beside it gives ids up to %d",
                          path, config.vocabulary, ids - 1);
     limit = limit < config.positions ? limit : config.positions;
     clip->max_tokens = max_tokens > 0 && max_tokens < limit ? max_tokens : limit;
-    bert_declare(&clip->text, clip->arena, &config, "text");
-    clip->text_layout = source->layout;
-    clip->has_text = true;
+    clip_declare_text(clip, &config);
+    clip->text_layout = source->saved_layout;
+    return 0;
+}
+
+/* CLIP's towers end in their projections, which take the heads' place in a file: it is both or none. */
+static int declare_heads(struct clip *clip, enum head_kind kind, int embed_dim, float dropout, const char *path,
+                         struct error *err)
+{
+    bool bare = kind == HEAD_NONE;
+    int image = clip->image.config.projection, text = clip->text.config.projection;
+    if ((image > 0) != bare || (text > 0) != bare || (bare && (image != embed_dim || text != embed_dim)))
+        return error_set(err, EXIT_BAD_DATA, "%s: CLIP's two towers go together, and have no other heads", path);
+    clip_declare_heads(clip, kind, embed_dim, dropout);
     return 0;
 }
 
@@ -145,8 +146,9 @@ int clip_create(struct clip **out, struct device *dev, const struct clip_recipe 
     if (create_image(clip, &image, &image_file, recipe, err) != 0 ||
         create_text(clip, &text, &text_file, recipe, err) != 0)
         goto done;
-    if (clip->has_image && clip->has_text)
-        clip_declare_heads(clip, recipe->head, recipe->embed_dim, recipe->head_dropout);
+    if (clip->has_image && clip->has_text &&
+        declare_heads(clip, recipe->head, recipe->embed_dim, recipe->head_dropout, recipe->text_folder, err) != 0)
+        goto done;
     clip->raw_scale = recipe->raw_scale;
     clip->unnormalised = recipe->unnormalised;
 
@@ -169,18 +171,24 @@ done:
 
 /* ---- clip_open ---- */
 
-static const struct layout *head_layout(enum head_kind kind)
-{
-    return kind == HEAD_MLP ? &layout_head_mlp : &layout_head_linear;
-}
+/* How a model with these heads is stored. What it is called is for transformers. */
+static const struct saved_kind {
+    const struct layout *head;
+    const char *model_type, *architecture;
+} saved_kinds[HEAD_KINDS] = {
+    [HEAD_MLP] = {&layout_head_mlp, "vision-text-dual-encoder", "VisionTextDualEncoderModel"},
+    [HEAD_LINEAR] = {&layout_head_linear, "vision-text-dual-encoder", "VisionTextDualEncoderModel"},
+    [HEAD_NONE] = {&layout_head_none, "clip", "CLIPModel"},
+};
 
 static int read_head_kind(enum head_kind *kind, const json_t *config, const char *path, struct error *err)
 {
-    const char *name = json_text_or(config, "oclip_head", "linear");
-    for (*kind = HEAD_MLP; *kind <= HEAD_LINEAR; (*kind)++)
+    bool whole_clip = strcmp(json_text_or(config, "model_type", ""), saved_kinds[HEAD_NONE].model_type) == 0;
+    const char *name = json_text_or(config, "oclip_head", head_names[whole_clip ? HEAD_NONE : HEAD_LINEAR]);
+    for (*kind = 0; *kind < HEAD_KINDS; (*kind)++)
         if (strcmp(name, head_names[*kind]) == 0)
             return 0;
-    return error_set(err, EXIT_BAD_DATA, "%s: oclip_head \"%s\" is not one of mlp, linear", path, name);
+    return error_set(err, EXIT_BAD_DATA, "%s: oclip_head \"%s\" is not one of mlp, linear, none", path, name);
 }
 
 /* Everything config.json says, declared in the arena. */
@@ -191,15 +199,14 @@ static int declare_saved(struct clip *clip, struct tower_source *image, struct t
     int embed_dim;
     clip->vision_config = json_incref(json_object_get(config, "vision_config"));
     clip->text_config = json_incref(json_object_get(config, "text_config"));
-    if (!json_is_object(clip->vision_config) || !json_is_object(clip->text_config))
-        return error_set(err, EXIT_BAD_DATA,
-                         "%s: no vision_config and text_config; is this a model that trainer saved?", path);
     if (read_head_kind(&kind, config, path, err) != 0 ||
         json_need_int(&embed_dim, config, "projection_dim", 1, 65536, path, err) != 0 ||
         declare_image(clip, image, path, err) != 0 ||
         declare_text(clip, text, json_int_or(config, "oclip_max_tokens", 0), path, err) != 0)
         return -1;
-    clip_declare_heads(clip, kind, embed_dim, (float)json_real_or(config, "oclip_head_dropout", 0.1));
+    float dropout = (float)json_real_or(config, "oclip_head_dropout", 0.1);
+    if (declare_heads(clip, kind, embed_dim, dropout, path, err) != 0)
+        return -1;
     clip->raw_scale = json_bool_or(config, "oclip_raw_scale", false);
     clip->unnormalised = json_bool_or(config, "oclip_unnormalised", false);
     return 0;
@@ -207,51 +214,80 @@ static int declare_saved(struct clip *clip, struct tower_source *image, struct t
 
 static int load_heads(struct clip *clip, const struct safetensors *file, struct error *err)
 {
-    enum head_kind kind = clip->image_head.kind;
-    if (layout_load(clip->arena, head_layout(kind), "image_head", 1, file, "visual_projection.", err) != 0 ||
-        layout_load(clip->arena, head_layout(kind), "text_head", 1, file, "text_projection.", err) != 0)
+    const struct layout *layout = saved_kinds[clip->image_head.kind].head;
+    if (layout_load(clip->arena, layout, "image_head", 1, file, "visual_projection.", err) != 0 ||
+        layout_load(clip->arena, layout, "text_head", 1, file, "text_projection.", err) != 0)
         return -1;
     return layout_load(clip->arena, &layout_logit_scale, "", 1, file, "", err);
 }
 
-int clip_open(struct clip **out, struct device *dev, const char *folder, unsigned trained, struct error *err)
+static int open_towers(struct clip *clip, const char *folder, const json_t *config, unsigned trained, struct error *err)
 {
-    struct clip *clip = clip_new(dev);
-    struct safetensors *file = NULL;
-    json_t *config = NULL;
+    struct safetensors *file;
+    if (safetensors_open_folder(&file, folder, err) != 0)
+        return -1;
+    add_fingerprint(clip, file);
+    struct tower_source image = {.file = file, .prefix = "vision_model."},
+                        text = {.file = file, .prefix = "text_model."};
     char *path = path_join(folder, "config.json");
     int result = -1;
-    if (json_read(&config, path, err) != 0 || safetensors_open_folder(&file, folder, err) != 0 ||
-        preprocess_read(&clip->preprocess, folder, err) != 0 || tokenizer_open(&clip->tokenizer, folder, err) != 0)
-        goto done;
-    clip->tokenizer_folder = mem_format("%s", folder);
-    add_fingerprint(clip, file);
-    struct tower_source image = {file, "vision_model.", NULL}, text = {file, "text_model.", NULL};
-    if (declare_saved(clip, &image, &text, config, path, err) != 0 ||
-        arena_allocate(clip->arena, dev, trained, err) != 0 || load_towers(clip, &image, &text, err) != 0)
-        goto done;
-    result = load_heads(clip, file, err);
-done:
-    safetensors_close(file);
-    json_decref(config);
+    if (declare_saved(clip, &image, &text, config, path, err) == 0 &&
+        arena_allocate(clip->arena, clip->dev, trained, err) == 0 && load_towers(clip, &image, &text, err) == 0)
+        result = load_heads(clip, file, err);
     free(path);
-    if (result != 0)
-        clip_close(clip);
-    else
-        *out = clip;
+    safetensors_close(file);
     return result;
+}
+
+static int open_folder(struct clip *clip, const char *folder, unsigned trained, bool with_tokenizer, struct error *err)
+{
+    json_t *config;
+    if (clip_config_read(&config, folder, err) != 0)
+        return -1;
+    int result = preprocess_read(&clip->preprocess, folder, err);
+    if (result == 0 && with_tokenizer) {
+        result = tokenizer_open(&clip->tokenizer, folder, err);
+        clip->tokenizer_folder = mem_format("%s", folder);
+    }
+    if (result == 0)
+        result = open_towers(clip, folder, config, trained, err);
+    json_decref(config);
+    return result;
+}
+
+static int open_either(struct clip **out, struct device *dev, const char *folder, unsigned trained, bool with_tokenizer,
+                       struct error *err)
+{
+    struct clip *clip = clip_new(dev);
+    if (open_folder(clip, folder, trained, with_tokenizer, err) != 0) {
+        clip_close(clip);
+        return -1;
+    }
+    *out = clip;
+    return 0;
+}
+
+int clip_open(struct clip **out, struct device *dev, const char *folder, unsigned trained, struct error *err)
+{
+    return open_either(out, dev, folder, trained, true, err);
+}
+
+int clip_open_towers(struct clip **out, struct device *dev, const char *folder, unsigned trained, struct error *err)
+{
+    return open_either(out, dev, folder, trained, false, err);
 }
 
 /* ---- clip_save ---- */
 
 static int save_config(const struct clip *clip, const char *folder, struct error *err)
 {
-    json_t *config = json_pack("{s:s, s:[s], s:i, s:O, s:O, s:s, s:f, s:i, s:b, s:b}", "model_type",
-                               "vision-text-dual-encoder", "architectures", "VisionTextDualEncoderModel",
-                               "projection_dim", clip->embed_dim, "vision_config", clip->vision_config, "text_config",
-                               clip->text_config, "oclip_head", head_names[clip->image_head.kind], "oclip_head_dropout",
-                               (double)clip->image_head.dropout, "oclip_max_tokens", clip->max_tokens,
-                               "oclip_raw_scale", clip->raw_scale, "oclip_unnormalised", clip->unnormalised);
+    enum head_kind kind = clip->image_head.kind;
+    json_t *config =
+        json_pack("{s:s, s:[s], s:i, s:O, s:O, s:s, s:f, s:i, s:b, s:b}", "model_type", saved_kinds[kind].model_type,
+                  "architectures", saved_kinds[kind].architecture, "projection_dim", clip->embed_dim, "vision_config",
+                  clip->vision_config, "text_config", clip->text_config, "oclip_head", head_names[kind],
+                  "oclip_head_dropout", (double)clip->image_head.dropout, "oclip_max_tokens", clip->max_tokens,
+                  "oclip_raw_scale", clip->raw_scale, "oclip_unnormalised", clip->unnormalised);
     CHECK(config, "cannot make the config of a model");
     char *path = path_join(folder, "config.json");
     int result = json_write(config, path, err);
@@ -264,7 +300,7 @@ static int save_weights(const struct clip *clip, const char *folder, struct erro
 {
     struct tensor_list list = {0};
     const struct arena *arena = clip->arena;
-    const struct layout *head = head_layout(clip->image_head.kind);
+    const struct layout *head = saved_kinds[clip->image_head.kind].head;
     layout_collect(&list, arena, clip->image_layout, "image", clip->image.config.blocks.layers, "vision_model.");
     layout_collect(&list, arena, clip->text_layout, "text", clip->text.config.blocks.layers, "text_model.");
     layout_collect(&list, arena, head, "image_head", 1, "visual_projection.");
@@ -282,11 +318,12 @@ static int save_weights(const struct clip *clip, const char *folder, struct erro
 
 int clip_save(const struct clip *clip, const char *folder, struct error *err)
 {
-    CHECK(clip->has_heads, "only a dual encoder is saved");
+    CHECK(clip->has_heads && clip->vision_config && clip->text_config, "only a dual encoder from folders is saved");
     if (file_make_folders(folder, err) != 0 || save_config(clip, folder, err) != 0 ||
         preprocess_write(&clip->preprocess, folder, err) != 0)
         return -1;
-    if (strcmp(folder, clip->tokenizer_folder) != 0 && tokenizer_copy_files(folder, clip->tokenizer_folder, err) != 0)
+    if (clip->tokenizer && strcmp(folder, clip->tokenizer_folder) != 0 &&
+        tokenizer_copy_files(folder, clip->tokenizer_folder, err) != 0)
         return -1;
     return save_weights(clip, folder, err);
 }

@@ -1,12 +1,11 @@
 /* Token ids against the `tokenizers` library (goldens/make_tokenizer.py), and folders that are not as they should be.
  */
-#include "models/tokenizers/tokenizer.h"
 #include "models/tokenizers/utf8.h"
 #include "runtime/util/file.h"
 #include "runtime/util/json.h"
 #include "tests/scratch.h"
+#include "tests/token_cases.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -15,52 +14,22 @@
 
 #include <cmocka.h>
 
-enum { MOST_IDS = 512, GUARD = -7 };
+enum { GUARD = -7 };
 
 #define SMALL_VOCABULARY "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nun\n##aff\n##able\na\n##a\ncafe\n"
 
-static char *data_path(const char *name)
-{
-    const char *root = getenv("OCLIP_TEST_DATA");
-    return path_join(root ? root : "tests", name);
-}
-
-static struct tokenizer *open_good(const char *folder)
-{
-    struct tokenizer *tokenizer;
-    struct error err = {0};
-    if (tokenizer_open(&tokenizer, folder, &err) != 0)
-        fail_msg("%s", err.text);
-    return tokenizer;
-}
-
 static struct tokenizer *open_minilm(void)
 {
-    char *folder = data_path("goldens/minilm-tokenizer");
-    struct tokenizer *tokenizer = open_good(folder);
+    char *folder = token_cases_path("goldens/minilm-tokenizer");
+    struct tokenizer *tokenizer = token_cases_open(folder);
     free(folder);
     return tokenizer;
-}
-
-static void put_text(const char *folder, const char *name, const char *text)
-{
-    free(scratch_file(folder, name, text, strlen(text)));
-}
-
-static void put_json(const char *folder, const char *name, json_t *root)
-{
-    struct error err = {0};
-    char *path = path_join(folder, name);
-    if (json_write(root, path, &err) != 0)
-        fail_msg("%s", err.text);
-    json_decref(root);
-    free(path);
 }
 
 /* The whole vocab.txt of the goldens; caller frees. */
 static char *read_vocabulary(void)
 {
-    char *path = data_path("goldens/minilm-tokenizer/vocab.txt"), *text;
+    char *path = token_cases_path("goldens/minilm-tokenizer/vocab.txt"), *text;
     struct error err = {0};
     if (file_read(&text, NULL, path, 1 << 20, &err) != 0)
         fail_msg("%s", err.text);
@@ -72,53 +41,9 @@ static char *read_vocabulary(void)
 
 static json_t *read_groups(void)
 {
-    char *path = data_path("goldens/tokenizer/cases.json");
-    json_t *root;
-    struct error err = {0};
-    if (json_read(&root, path, &err) != 0)
-        fail_msg("%s", err.text);
-    free(path);
+    json_t *root = token_cases_read("goldens/tokenizer/cases.json");
     assert_true(json_array_size(json_object_get(root, "groups")) >= 4);
     return root;
-}
-
-/* A case's text; caller frees. */
-static char *case_text(const json_t *golden)
-{
-    const char *hex = json_text_or(golden, "hex", NULL), *plain = json_text_or(golden, "text", "");
-    size_t length = hex ? strlen(hex) / 2 : strlen(plain), repeat = (size_t)json_int_or(golden, "repeat", 1);
-    char *text = mem_new(length * repeat + 1, 1);
-    for (size_t i = 0; i < length * repeat; i++) {
-        char digits[3] = {0};
-        if (hex)
-            memcpy(digits, hex + 2 * (i % length), 2);
-        text[i] = hex ? (char)strtol(digits, NULL, 16) : plain[i % length];
-    }
-    return text;
-}
-
-static void check_case(const struct tokenizer *tokenizer, const json_t *golden)
-{
-    const json_t *want = json_object_get(golden, "ids");
-    int ids[MOST_IDS], limit = json_int_or(golden, "limit", 0);
-    char *text = case_text(golden);
-    ids[limit] = GUARD;
-    int count = tokenizer_encode(tokenizer, ids, limit, text);
-    assert_int_equal(ids[limit], GUARD);
-    bool equal = (size_t)count == json_array_size(want);
-    for (int i = 0; equal && i < count; i++)
-        equal = ids[i] == json_integer_value(json_array_get(want, (size_t)i));
-    if (!equal)
-        fail_msg("other ids than the reference for '%.200s' (limit %d)", text, limit);
-    free(text);
-}
-
-static void check_cases(const struct tokenizer *tokenizer, const json_t *group)
-{
-    size_t index;
-    json_t *golden, *cases = json_object_get(group, "cases");
-    assert_true(json_array_size(cases) > 100);
-    json_array_foreach(cases, index, golden) check_case(tokenizer, golden);
 }
 
 static void vocab_txt_gives_the_reference_ids(void **state)
@@ -130,10 +55,10 @@ static void vocab_txt_gives_the_reference_ids(void **state)
     json_array_foreach(json_object_get(root, "groups"), index, group)
     {
         char *folder = scratch_new();
-        put_text(folder, "vocab.txt", vocabulary);
-        put_json(folder, "tokenizer_config.json", json_incref(json_object_get(group, "config")));
-        struct tokenizer *tokenizer = open_good(folder);
-        check_cases(tokenizer, group);
+        token_cases_put_text(folder, "vocab.txt", vocabulary);
+        token_cases_put_json(folder, "tokenizer_config.json", json_incref(json_object_get(group, "config")));
+        struct tokenizer *tokenizer = token_cases_open(folder);
+        token_cases_check(tokenizer, group, 100);
         tokenizer_close(tokenizer);
         scratch_free(folder);
     }
@@ -172,9 +97,9 @@ static void tokenizer_json_gives_the_reference_ids(void **state)
     char *vocabulary = read_vocabulary();
     for (size_t i = 0; i < 2; i++) {
         char *folder = scratch_new();
-        put_json(folder, "tokenizer.json", tokenizer_json(vocabulary, bert_normalizer(i == 0)));
-        struct tokenizer *tokenizer = open_good(folder);
-        check_cases(tokenizer, json_array_get(json_object_get(root, "groups"), i));
+        token_cases_put_json(folder, "tokenizer.json", tokenizer_json(vocabulary, bert_normalizer(i == 0)));
+        struct tokenizer *tokenizer = token_cases_open(folder);
+        token_cases_check(tokenizer, json_array_get(json_object_get(root, "groups"), i), 100);
         tokenizer_close(tokenizer);
         scratch_free(folder);
     }
@@ -184,15 +109,6 @@ static void tokenizer_json_gives_the_reference_ids(void **state)
 
 /* ---- small vocabularies, where the ids can be seen ---- */
 
-static void check_ids(const struct tokenizer *tokenizer, const char *text, const int *want, int count)
-{
-    int ids[MOST_IDS];
-    assert_int_equal(tokenizer_encode(tokenizer, ids, MOST_IDS, text), count);
-    assert_memory_equal(ids, want, (size_t)count * sizeof *ids);
-}
-#define CHECK_IDS(tokenizer, text, ...)                                                                                \
-    check_ids(tokenizer, text, (const int[]){__VA_ARGS__}, (int)(sizeof(int[]){__VA_ARGS__} / sizeof(int)))
-
 static void added_tokens_are_found_in_the_text(void **state)
 {
     (void)state;
@@ -201,8 +117,8 @@ static void added_tokens_are_found_in_the_text(void **state)
     json_t *added = json_object_get(root, "added_tokens");
     json_array_append_new(added, json_pack("{s:i, s:s, s:b}", "id", 11, "content", "[SEP]a", "normalized", 0));
     json_array_append_new(added, json_pack("{s:i, s:s, s:b}", "id", 12, "content", "Caf\u00E9 A", "normalized", 1));
-    put_json(folder, "tokenizer.json", root);
-    struct tokenizer *tokenizer = open_good(folder);
+    token_cases_put_json(folder, "tokenizer.json", root);
+    struct tokenizer *tokenizer = token_cases_open(folder);
     assert_int_equal(tokenizer_vocabulary_size(tokenizer), 13);
     CHECK_IDS(tokenizer, "a[MASK]un", 2, 8, 4, 5, 3);
     CHECK_IDS(tokenizer, "[SEP]ab [SEP]", 2, 11, 1, 3, 3); /* the longest wins, the rest is a word of its own */
@@ -216,8 +132,8 @@ static void line_ends_and_repeated_tokens_of_vocab_txt(void **state)
 {
     (void)state;
     char *folder = scratch_new();
-    put_text(folder, "vocab.txt", "[CLS]\r\n[SEP]\r\n[UNK]\r\n\r\na\r\na\r\n##b");
-    struct tokenizer *tokenizer = open_good(folder);
+    token_cases_put_text(folder, "vocab.txt", "[CLS]\r\n[SEP]\r\n[UNK]\r\n\r\na\r\na\r\n##b");
+    struct tokenizer *tokenizer = token_cases_open(folder);
     assert_int_equal(tokenizer_vocabulary_size(tokenizer), 7);
     CHECK_IDS(tokenizer, "a ab abc", 0, 5, 5, 6, 2, 1);
     tokenizer_close(tokenizer);
@@ -228,10 +144,11 @@ static void names_of_special_tokens_come_from_the_configuration(void **state)
 {
     (void)state;
     char *folder = scratch_new();
-    put_text(folder, "vocab.txt", "<s>\n</s>\n<unk>\na\n");
-    put_text(folder, "special_tokens_map.json", "{\"cls_token\": {\"content\": \"<s>\"}, \"unk_token\": \"<unk>\"}");
-    put_text(folder, "tokenizer_config.json", "{\"sep_token\": \"</s>\"}");
-    struct tokenizer *tokenizer = open_good(folder);
+    token_cases_put_text(folder, "vocab.txt", "<s>\n</s>\n<unk>\na\n");
+    token_cases_put_text(folder, "special_tokens_map.json",
+                         "{\"cls_token\": {\"content\": \"<s>\"}, \"unk_token\": \"<unk>\"}");
+    token_cases_put_text(folder, "tokenizer_config.json", "{\"sep_token\": \"</s>\"}");
+    struct tokenizer *tokenizer = token_cases_open(folder);
     CHECK_IDS(tokenizer, "a </s> b", 0, 3, 1, 2, 1);
     tokenizer_close(tokenizer);
     scratch_free(folder);
@@ -244,8 +161,8 @@ static void truncation_keeps_the_last_special_token(void **state)
     (void)state;
     struct tokenizer *tokenizer = open_minilm();
     const char *text = "unaffable, qzxqzx [MASK] climbing!";
-    int whole[MOST_IDS], ids[MOST_IDS];
-    int length = tokenizer_encode(tokenizer, whole, MOST_IDS, text);
+    int whole[TOKEN_CASES_MOST_IDS], ids[TOKEN_CASES_MOST_IDS];
+    int length = tokenizer_encode(tokenizer, whole, TOKEN_CASES_MOST_IDS, text);
     assert_true(length > 10);
     for (int limit = 2; limit <= length + 2; limit++) {
         int want = limit < length ? limit : length;
@@ -273,10 +190,10 @@ static void max_length_comes_from_the_first_file_that_bounds_it(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *folder = scratch_new();
-        put_text(folder, "vocab.txt", SMALL_VOCABULARY);
-        put_text(folder, "sentence_bert_config.json", cases[i].sentence);
-        put_text(folder, "tokenizer_config.json", cases[i].config);
-        struct tokenizer *tokenizer = open_good(folder);
+        token_cases_put_text(folder, "vocab.txt", SMALL_VOCABULARY);
+        token_cases_put_text(folder, "sentence_bert_config.json", cases[i].sentence);
+        token_cases_put_text(folder, "tokenizer_config.json", cases[i].config);
+        struct tokenizer *tokenizer = token_cases_open(folder);
         assert_int_equal(tokenizer_max_length(tokenizer), cases[i].want);
         tokenizer_close(tokenizer);
         scratch_free(folder);
@@ -342,20 +259,7 @@ static void random_bytes_do_no_harm(void **state)
 {
     (void)state;
     struct tokenizer *tokenizer = open_minilm();
-    uint32_t random = 1;
-    for (int round = 0; round < 20000; round++) {
-        char text[64] = {0};
-        int ids[17] = {[16] = GUARD};
-        for (size_t i = 0; i + 1 < 1 + (size_t)round % sizeof text; i++) {
-            random = random * 1664525u + 1013904223u;
-            text[i] = (char)(random >> 24);
-        }
-        int count = tokenizer_encode(tokenizer, ids, 16, text);
-        assert_in_range(count, 2, 16);
-        for (int i = 0; i < count; i++)
-            assert_in_range(ids[i], 0, 30521);
-        assert_int_equal(ids[16], GUARD);
-    }
+    token_cases_check_random_bytes(tokenizer);
     tokenizer_close(tokenizer);
 }
 
@@ -364,19 +268,13 @@ static void random_bytes_do_no_harm(void **state)
 static void check_refused(const char *vocabulary, json_t *tokenizer_file, const char *config, const char *part)
 {
     char *folder = scratch_new();
-    struct tokenizer *tokenizer;
-    struct error err = {0};
     if (vocabulary)
-        put_text(folder, "vocab.txt", vocabulary);
+        token_cases_put_text(folder, "vocab.txt", vocabulary);
     if (tokenizer_file)
-        put_json(folder, "tokenizer.json", tokenizer_file);
+        token_cases_put_json(folder, "tokenizer.json", tokenizer_file);
     if (config)
-        put_text(folder, "tokenizer_config.json", config);
-    assert_int_equal(tokenizer_open(&tokenizer, folder, &err), -1);
-    assert_null(tokenizer);
-    assert_int_equal(err.code, EXIT_BAD_DATA);
-    if (!strstr(err.text, folder) || !strstr(err.text, part))
-        fail_msg("'%s' does not mention '%s' and the folder", err.text, part);
+        token_cases_put_text(folder, "tokenizer_config.json", config);
+    token_cases_check_refused(folder, part);
     scratch_free(folder);
 }
 
@@ -428,10 +326,10 @@ static void bad_tokenizer_json_is_refused_by_name(void **state)
 static void copied_files_open_the_same_tokenizer(void **state)
 {
     (void)state;
-    char *from = data_path("goldens/minilm-tokenizer"), *to = scratch_new();
+    char *from = token_cases_path("goldens/minilm-tokenizer"), *to = scratch_new();
     struct error err = {0};
     assert_int_equal(tokenizer_copy_files(to, from, &err), 0);
-    struct tokenizer *tokenizer = open_good(to);
+    struct tokenizer *tokenizer = token_cases_open(to);
     assert_int_equal(tokenizer_max_length(tokenizer), 256);
     CHECK_IDS(tokenizer, "A child in a pink dress", 101, 1037, 2775, 1999, 1037, 5061, 4377, 102);
     tokenizer_close(tokenizer);
@@ -450,40 +348,11 @@ static void copied_files_open_the_same_tokenizer(void **state)
 
 /* ---- threads ---- */
 
-struct worker {
-    pthread_t thread;
-    const struct tokenizer *tokenizer;
-    int64_t sum;
-};
-
-static void *encode_many(void *argument)
-{
-    struct worker *worker = argument;
-    for (int i = 0; i < 2000; i++) {
-        int ids[64];
-        char text[64];
-        snprintf(text, sizeof text, "Child %d climbs stairs, caf\u00E9 %d", i, i * 7919);
-        int count = tokenizer_encode(worker->tokenizer, ids, 64, text);
-        for (int j = 0; j < count; j++)
-            worker->sum = worker->sum * 31 % 1000000007 + ids[j];
-    }
-    return NULL;
-}
-
 static void threads_share_one_tokenizer(void **state)
 {
     (void)state;
     struct tokenizer *tokenizer = open_minilm();
-    struct worker alone = {.tokenizer = tokenizer}, workers[4];
-    encode_many(&alone);
-    for (int i = 0; i < 4; i++) {
-        workers[i] = (struct worker){.tokenizer = tokenizer};
-        assert_int_equal(pthread_create(&workers[i].thread, NULL, encode_many, &workers[i]), 0);
-    }
-    for (int i = 0; i < 4; i++) {
-        pthread_join(workers[i].thread, NULL);
-        assert_int_equal(workers[i].sum, alone.sum);
-    }
+    token_cases_check_threads(tokenizer);
     tokenizer_close(tokenizer);
 }
 

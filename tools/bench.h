@@ -30,7 +30,8 @@ struct bench_case {
     const char *name, *words, *help;
     int (*run)(struct bench *bench, const char *const *words, int count, struct error *err);
 };
-extern const struct bench_case bench_kernel_cases[], bench_tool_cases[]; /* each ends at name NULL */
+extern const struct bench_case bench_kernel_cases[], bench_model_cases[],
+    bench_tool_cases[]; /* each ends at name NULL */
 
 /* Runs `step` once, then until --runs are done, waiting for the device each time, and prints the median. */
 int bench_time(struct bench *bench, const char *name, void (*step)(void *context), void *context,

@@ -13,22 +13,24 @@
 #define OCLIP_CONFIG_H
 
 #include "models/files/layout.h"
-#include "models/towers/bert.h"
+#include "models/towers/text_tower.h"
 #include "models/towers/vit.h"
 
 /* Where a tower's weights are, and under which names. */
 struct tower_source {
-    const struct safetensors *file; /* NULL: random weights */
-    const char *prefix;             /* of every tensor; found out when it is NULL */
-    const struct layout *layout;    /* found out */
+    const struct safetensors *file;    /* NULL: random weights */
+    const char *prefix;                /* of every tensor; found out when it is NULL */
+    const struct layout *layout;       /* found out */
+    const struct layout *saved_layout; /* found out: what Hugging Face calls the weights */
 };
 
 /* Leaves image_side, mean and std to the preprocessing. */
 int config_read_vit(struct vit_config *vit, struct tower_source *source, const json_t *config, const char *path,
                     struct error *err) MUST_CHECK;
 
-/* Pooling and normalisation are members "oclip_pooling" and "oclip_normalise", put there by config_add_pooling. */
-int config_read_bert(struct bert_config *bert, struct tower_source *source, const json_t *config, const char *path,
+/* BERT's pooling and normalisation are members "oclip_pooling" and "oclip_normalise", put there by config_add_pooling.
+ */
+int config_read_text(struct text_config *text, struct tower_source *source, const json_t *config, const char *path,
                      struct error *err) MUST_CHECK;
 
 /* Adds what modules.json and 1_Pooling/config.json of a sentence-transformers folder say to its config. */

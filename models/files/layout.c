@@ -4,83 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WEIGHT_AND_BIAS(ours, theirs)                                                                                  \
-    {ours ".weight", theirs ".weight", 0, 0, 0},                                                                       \
-    {                                                                                                                  \
-        ours ".bias", theirs ".bias", 0, 0, 0                                                                          \
-    }
-#define QKV(theirs, q, k, v)                                                                                           \
-    {"%d.qkv.weight", theirs q ".weight", 0, 3, 0}, {"%d.qkv.weight", theirs k ".weight", 1, 3, 0},                    \
-        {"%d.qkv.weight", theirs v ".weight", 2, 3, 0}, {"%d.qkv.bias", theirs q ".bias", 0, 3, 0},                    \
-        {"%d.qkv.bias", theirs k ".bias", 1, 3, 0},                                                                    \
-    {                                                                                                                  \
-        "%d.qkv.bias", theirs v ".bias", 2, 3, 0                                                                       \
-    }
-#define END                                                                                                            \
-    {                                                                                                                  \
-        NULL, NULL, 0, 0, 0                                                                                            \
-    }
-
-/* transformers' Dinov2Model */
-static const struct layout_row dinov2_rows[] = {
-    {"class_token", "embeddings.cls_token", 0, 0, 2},
-    {"position", "embeddings.position_embeddings", 0, 0, 1},
-    WEIGHT_AND_BIAS("patch", "embeddings.patch_embeddings.projection"),
-    WEIGHT_AND_BIAS("%d.norm1", "encoder.layer.%d.norm1"),
-    QKV("encoder.layer.%d.attention.attention.", "query", "key", "value"),
-    WEIGHT_AND_BIAS("%d.out", "encoder.layer.%d.attention.output.dense"),
-    {"%d.scale1", "encoder.layer.%d.layer_scale1.lambda1", 0, 0, 0},
-    WEIGHT_AND_BIAS("%d.norm2", "encoder.layer.%d.norm2"),
-    WEIGHT_AND_BIAS("%d.fc1", "encoder.layer.%d.mlp.fc1"),
-    WEIGHT_AND_BIAS("%d.fc2", "encoder.layer.%d.mlp.fc2"),
-    {"%d.scale2", "encoder.layer.%d.layer_scale2.lambda1", 0, 0, 0},
-    WEIGHT_AND_BIAS("norm", "layernorm"),
-    END,
-};
-const struct layout layout_dinov2 = {"dinov2", dinov2_rows};
-
-/* timm's VisionTransformer */
-static const struct layout_row timm_vit_rows[] = {
-    {"class_token", "cls_token", 0, 0, 2},           {"position", "pos_embed", 0, 0, 1},
-    WEIGHT_AND_BIAS("patch", "patch_embed.proj"),    WEIGHT_AND_BIAS("%d.norm1", "blocks.%d.norm1"),
-    WEIGHT_AND_BIAS("%d.qkv", "blocks.%d.attn.qkv"), WEIGHT_AND_BIAS("%d.out", "blocks.%d.attn.proj"),
-    {"%d.scale1", "blocks.%d.ls1.gamma", 0, 0, 0},   WEIGHT_AND_BIAS("%d.norm2", "blocks.%d.norm2"),
-    WEIGHT_AND_BIAS("%d.fc1", "blocks.%d.mlp.fc1"),  WEIGHT_AND_BIAS("%d.fc2", "blocks.%d.mlp.fc2"),
-    {"%d.scale2", "blocks.%d.ls2.gamma", 0, 0, 0},   WEIGHT_AND_BIAS("norm", "norm"),
-    WEIGHT_AND_BIAS("classifier", "head"),           END,
-};
-const struct layout layout_timm_vit = {"timm vit", timm_vit_rows};
-
-/* transformers' BertModel */
-static const struct layout_row bert_rows[] = {
-    {"word", "embeddings.word_embeddings.weight", 0, 0, 0},
-    {"position", "embeddings.position_embeddings.weight", 0, 0, 0},
-    {"type", "embeddings.token_type_embeddings.weight", 0, 0, 0},
-    WEIGHT_AND_BIAS("norm", "embeddings.LayerNorm"),
-    QKV("encoder.layer.%d.attention.self.", "query", "key", "value"),
-    WEIGHT_AND_BIAS("%d.out", "encoder.layer.%d.attention.output.dense"),
-    WEIGHT_AND_BIAS("%d.norm1", "encoder.layer.%d.attention.output.LayerNorm"),
-    WEIGHT_AND_BIAS("%d.fc1", "encoder.layer.%d.intermediate.dense"),
-    WEIGHT_AND_BIAS("%d.fc2", "encoder.layer.%d.output.dense"),
-    WEIGHT_AND_BIAS("%d.norm2", "encoder.layer.%d.output.LayerNorm"),
-    END,
-};
-const struct layout layout_bert = {"bert", bert_rows};
-
-static const struct layout_row head_mlp_rows[] = {
-    WEIGHT_AND_BIAS("fc1", "fc1"),
-    WEIGHT_AND_BIAS("fc2", "fc2"),
-    WEIGHT_AND_BIAS("norm", "norm"),
-    END,
-};
-const struct layout layout_head_mlp = {"mlp head", head_mlp_rows};
-
-static const struct layout_row head_linear_rows[] = {{"fc1.weight", "weight", 0, 0, 0}, END};
-const struct layout layout_head_linear = {"linear head", head_linear_rows};
-
-static const struct layout_row logit_scale_rows[] = {{"logit_scale", "logit_scale", 0, 0, LAYOUT_SCALAR}, END};
-const struct layout layout_logit_scale = {"logit scale", logit_scale_rows};
-
 struct name {
     char text[256];
 };
@@ -108,6 +31,11 @@ static int parts_of(const struct layout_row *row)
     return row->parts ? row->parts : 1;
 }
 
+static const char *prefix_of(const struct layout *layout, const char *prefix)
+{
+    return layout->rooted ? "" : prefix;
+}
+
 /* The shape a row's tensor has in the file. */
 static void their_shape(struct stored_tensor *stored, const struct layout_row *row, const struct tensor *ours)
 {
@@ -119,6 +47,12 @@ static void their_shape(struct stored_tensor *stored, const struct layout_row *r
         long size = i == 0 ? ours->dim[i] / parts_of(row) : ours->dim[i];
         stored->shape[stored->ndim++] = size;
         stored->count *= size;
+    }
+    if (row->transposed) {
+        CHECK(stored->ndim == 2, "%s: only a matrix is stored transposed", row->ours);
+        long rows = stored->shape[0];
+        stored->shape[0] = stored->shape[1];
+        stored->shape[1] = rows;
     }
 }
 
@@ -141,6 +75,17 @@ static int check_shape(const struct stored_tensor *got, const struct stored_tens
                      got->name, text[0], text[1]);
 }
 
+/* In place: numbers [rows, columns] -> [columns, rows] */
+static void transpose(float *numbers, long rows, long columns)
+{
+    float *copy = mem_new((size_t)(rows * columns), sizeof *copy); // [rows, columns]
+    memcpy(copy, numbers, (size_t)(rows * columns) * sizeof *copy);
+    for (long r = 0; r < rows; r++)
+        for (long c = 0; c < columns; c++)
+            numbers[c * rows + r] = copy[r * columns + c];
+    free(copy);
+}
+
 /* One row: `numbers` collects the parts of a parameter until the last one is in. */
 static int load_row(struct arena *arena, const struct param *param, const struct layout_row *row, const char *theirs,
                     const struct safetensors *file, const struct layout *layout, float **numbers, struct error *err)
@@ -155,8 +100,11 @@ static int load_row(struct arena *arena, const struct param *param, const struct
         return -1;
     if (row->part == 0)
         *numbers = mem_new(tensor_count(param->tensor), sizeof(float));
-    if (safetensors_to_float(*numbers + (long)row->part * want.count, stored, err) != 0)
+    float *part = *numbers + (long)row->part * want.count; // [want.count]
+    if (safetensors_to_float(part, stored, err) != 0)
         return -1;
+    if (row->transposed)
+        transpose(part, want.shape[0], want.shape[1]);
     if (row->part == parts_of(row) - 1) {
         arena_upload(arena, param, *numbers);
         free(*numbers);
@@ -175,12 +123,13 @@ int layout_load(struct arena *arena, const struct layout *layout, const char *ou
 {
     /* A parameter's parts stand in adjacent rows, so one buffer a layer is enough. */
     float **numbers = mem_new((size_t)layers + 1, sizeof *numbers); // [layers + 1]
+    const char *prefix = prefix_of(layout, their_prefix);
     int result = 0;
     for (const struct layout_row *row = layout->rows; row->ours && result == 0; row++)
         for (int layer = 0; layer < layers_of(row, layers) && result == 0; layer++) {
             const struct param *param = find_ours(arena, our_prefix, row->ours, layer);
             if (param)
-                result = load_row(arena, param, row, expand(their_prefix, "", row->theirs, layer).text, file, layout,
+                result = load_row(arena, param, row, expand(prefix, "", row->theirs, layer).text, file, layout,
                                   &numbers[layer], err);
         }
     for (int layer = 0; layer <= layers; layer++)
@@ -203,6 +152,8 @@ static void collect_row(struct tensor_list *list, const struct arena *arena, con
     arena_download(whole, arena, param);
     memcpy(part, whole + (long)row->part * stored.count, (size_t)stored.count * sizeof *part);
     free(whole);
+    if (row->transposed)
+        transpose(part, stored.shape[1], stored.shape[0]);
     stored.data = part;
     list->items[list->count++] = stored;
 }
@@ -210,11 +161,12 @@ static void collect_row(struct tensor_list *list, const struct arena *arena, con
 void layout_collect(struct tensor_list *list, const struct arena *arena, const struct layout *layout,
                     const char *our_prefix, int layers, const char *their_prefix)
 {
+    const char *prefix = prefix_of(layout, their_prefix);
     for (const struct layout_row *row = layout->rows; row->ours; row++)
         for (int layer = 0; layer < layers_of(row, layers); layer++) {
             const struct param *param = find_ours(arena, our_prefix, row->ours, layer);
             if (param)
-                collect_row(list, arena, param, row, expand(their_prefix, "", row->theirs, layer).text);
+                collect_row(list, arena, param, row, expand(prefix, "", row->theirs, layer).text);
         }
 }
 

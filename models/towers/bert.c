@@ -1,57 +1,50 @@
-#include "models/towers/bert.h"
+/* BERT's encoder (Devlin et al. 2019) with the pooling of a sentence-transformers folder. */
+#include "models/towers/text_tower.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-void bert_declare(struct bert *bert, struct arena *arena, const struct bert_config *config, const char *prefix)
+static void declare(struct text_tower *text, struct arena *arena, const char *prefix)
 {
-    const struct param_init init = init_normal(0.02f);
-    int width = config->blocks.width;
-    char name[128];
-#define ADD(part, rows) arena_add(arena, GROUP_TEXT, init, 2, (int[]){rows, width}, "%s.%s", prefix, part)
-    *bert = (struct bert){
-        .config = *config,
-        .features = width,
-        .word = ADD("word", config->vocabulary),
-        .position = ADD("position", config->positions),
-        .type = ADD("type", config->types),
-    };
-#undef ADD
-    snprintf(name, sizeof name, "%s.norm", prefix);
-    bert->norm = norm_declare(arena, GROUP_TEXT, width, config->blocks.norm_eps, name);
-    transformer_declare(&bert->blocks, arena, GROUP_TEXT, &config->blocks, prefix);
+    int width = text->config.blocks.width;
+    text->type =
+        arena_add(arena, GROUP_TEXT, init_normal(0.02f), 2, (int[]){text->config.types, width}, "%s.type", prefix);
+    text->features = width;
 }
 
-void bert_free(struct bert *bert)
+static struct tensor *embed(struct tape *tape, const struct text_tower *text, const int *ids, const int *lengths,
+                            const struct segments *segments)
 {
-    transformer_free(&bert->blocks);
-}
-
-static struct tensor *pool(struct tape *tape, const struct bert *bert, struct tensor *x,
-                           const struct segments *segments)
-{
-    return bert->config.pooling == POOLING_MEAN ? op_pool_mean(tape, x, segments) : x;
-}
-
-struct tensor *bert_forward(struct tape *tape, const struct bert *bert, const int *ids, const int *lengths, int count)
-{
-    struct segments segments = segments_of_lengths(tape, lengths, count);
-    CHECK(segments.longest <= bert->config.positions, "a text of %d tokens for a model of %d positions",
-          segments.longest, bert->config.positions);
-    int *first_rows = mem_new((size_t)count, sizeof *first_rows); // [count]
-    for (int i = 1; i < count; i++)
-        first_rows[i] = first_rows[i - 1] + lengths[i - 1];
-    struct wanted_rows first = {first_rows, count};
-
     int scope = tape_scope(tape);
-    struct tensor *x = op_text_tokens(tape, bert->word, bert->position, bert->type, ids, &segments, lengths);
-    x = norm_forward(tape, &bert->norm, x);
-    x = op_dropout(tape, x, bert->config.blocks.dropout);
-    tape_leave(tape, scope, x);
-    x = transformer_forward(tape, &bert->blocks, x, &segments, bert->config.pooling == POOLING_FIRST ? &first : NULL);
-    x = pool(tape, bert, x, &segments);
-    if (bert->config.normalise)
-        x = op_l2_normalise(tape, x);
-    free(first_rows);
-    return tape_leave(tape, scope, x);
+    struct tensor *x = op_text_tokens(tape, text->word, text->position, text->type, ids, segments, lengths);
+    x = norm_forward(tape, &text->norm, x);
+    return tape_leave(tape, scope, op_dropout(tape, x, text->config.blocks.dropout));
 }
+
+/* Only the first token's row of the last block is used, so only that is computed. */
+static struct tensor *first_tokens(struct tape *tape, const struct text_tower *text, struct tensor *x,
+                                   const int *lengths, const struct segments *segments)
+{
+    int *rows = mem_new((size_t)segments->count, sizeof *rows); // [count]
+    for (int i = 1; i < segments->count; i++)
+        rows[i] = rows[i - 1] + lengths[i - 1];
+    x = transformer_forward(tape, &text->blocks, x, segments, &(struct wanted_rows){rows, segments->count});
+    free(rows);
+    return x;
+}
+
+static struct tensor *mean_tokens(struct tape *tape, const struct text_tower *text, struct tensor *x,
+                                  const int *lengths, const struct segments *segments)
+{
+    (void)lengths;
+    return op_pool_mean(tape, transformer_forward(tape, &text->blocks, x, segments, NULL), segments);
+}
+
+static struct tensor *forward(struct tape *tape, const struct text_tower *text, const int *ids, const int *lengths,
+                              const struct segments *segments)
+{
+    struct tensor *x = embed(tape, text, ids, lengths, segments);
+    x = (text->config.pooling == POOLING_FIRST ? first_tokens : mean_tokens)(tape, text, x, lengths, segments);
+    return text->config.normalise ? op_l2_normalise(tape, x) : x;
+}
+
+const struct text_kind text_bert = {"bert", declare, forward};

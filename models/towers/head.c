@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-const char *const head_names[2] = {[HEAD_MLP] = "mlp", [HEAD_LINEAR] = "linear"};
+const char *const head_names[HEAD_KINDS] = {[HEAD_MLP] = "mlp", [HEAD_LINEAR] = "linear", [HEAD_NONE] = "none"};
 
 /* torch.nn.Linear's own start: uniform within 1 / sqrt(in). */
 static struct linear declare_linear(struct arena *arena, int in, int out, bool bias, const char *prefix,
@@ -18,6 +18,10 @@ void head_declare(struct head *head, struct arena *arena, enum head_kind kind, i
                   const char *prefix)
 {
     *head = (struct head){.kind = kind, .dropout = dropout, .in = in, .out = out};
+    if (kind == HEAD_NONE) {
+        CHECK(in == out, "%s: features of %d numbers are no embedding of %d", prefix, in, out);
+        return;
+    }
     head->fc1 = declare_linear(arena, in, out, kind == HEAD_MLP, prefix, "fc1");
     if (kind == HEAD_LINEAR)
         return;
@@ -29,6 +33,8 @@ void head_declare(struct head *head, struct arena *arena, enum head_kind kind, i
 
 struct tensor *head_forward(struct tape *tape, const struct head *head, struct tensor *x)
 {
+    if (head->kind == HEAD_NONE)
+        return x;
     struct tensor *y = linear_forward(tape, &head->fc1, x, ACTIVATION_NONE);
     if (head->kind == HEAD_LINEAR)
         return y;

@@ -6,14 +6,15 @@
  *
  * mlp:    y = fc1(x);  norm(dropout(fc2(gelu(y))) + y)        (the seed project's head)
  * linear: fc1(x) without bias                                 (CLIP's)
+ * none:   x                                                   (the towers themselves end in a projection)
  */
 #ifndef OCLIP_HEAD_H
 #define OCLIP_HEAD_H
 
 #include "models/towers/module.h"
 
-enum head_kind { HEAD_MLP, HEAD_LINEAR };
-extern const char *const head_names[2]; /* "mlp", "linear" */
+enum head_kind { HEAD_MLP, HEAD_LINEAR, HEAD_NONE, HEAD_KINDS };
+extern const char *const head_names[HEAD_KINDS]; /* "mlp", "linear", "none" */
 
 struct head {
     enum head_kind kind;

@@ -2,31 +2,51 @@
 
 #include "models/towers/positions.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* The norms around the blocks, and what the class token goes through at the end. */
+static void declare_ends(struct vit *vit, struct arena *arena, const char *prefix)
+{
+    const struct vit_config *config = &vit->config;
+    int width = config->blocks.width;
+    float eps = config->blocks.norm_eps;
+    char name[128];
+#define NAME(part) (snprintf(name, sizeof name, "%s.%s", prefix, part), name)
+    if (config->norm_before)
+        vit->norm_before = norm_declare(arena, GROUP_IMAGE, width, eps, NAME("norm_before"));
+    vit->norm = norm_declare(arena, GROUP_IMAGE, width, eps, NAME("norm"));
+    vit->features = width;
+    if (config->classes) {
+        vit->classifier =
+            linear_declare(arena, GROUP_IMAGE, width, config->classes, true, init_normal(0.02f), NAME("classifier"));
+        vit->features = config->classes;
+    }
+    if (config->projection) {
+        vit->projection = linear_declare(arena, GROUP_IMAGE, vit->features, config->projection, false,
+                                         init_normal(1 / sqrtf((float)width)), NAME("projection"));
+        vit->features = config->projection;
+    }
+#undef NAME
+}
 
 void vit_declare(struct vit *vit, struct arena *arena, const struct vit_config *config, const char *prefix)
 {
     const struct param_init init = init_normal(0.02f);
     int width = config->blocks.width, positions = 1 + config->position_side * config->position_side;
-    char name[128];
 #define ADD(init, ndim, part, ...)                                                                                     \
     arena_add(arena, GROUP_IMAGE, init, ndim, (int[]){__VA_ARGS__}, "%s.%s", prefix, part)
     *vit = (struct vit){
         .config = *config,
-        .features = config->classes ? config->classes : width,
         .patch_weight = ADD(init, 4, "patch.weight", width, 3, config->patch, config->patch),
-        .patch_bias = ADD(init_constant(0), 1, "patch.bias", width),
+        .patch_bias = config->patch_bias ? ADD(init_constant(0), 1, "patch.bias", width) : NULL,
         .class_token = ADD(init, 1, "class_token", width),
         .position = ADD(init, 2, "position", positions, width),
     };
 #undef ADD
     transformer_declare(&vit->blocks, arena, GROUP_IMAGE, &config->blocks, prefix);
-    snprintf(name, sizeof name, "%s.norm", prefix);
-    vit->norm = norm_declare(arena, GROUP_IMAGE, width, config->blocks.norm_eps, name);
-    snprintf(name, sizeof name, "%s.classifier", prefix);
-    if (config->classes)
-        vit->classifier = linear_declare(arena, GROUP_IMAGE, width, config->classes, true, init, name);
+    declare_ends(vit, arena, prefix);
 }
 
 void vit_prepare(struct vit *vit, struct device *dev)
@@ -61,12 +81,16 @@ struct tensor *vit_forward(struct tape *tape, const struct vit *vit, struct tens
     struct tensor *position =
         vit->position_resize ? op_product(tape, vit->position_resize, vit->position) : vit->position;
     x = op_image_tokens(tape, x, vit->class_token, position);
+    if (vit->norm_before.weight)
+        x = norm_forward(tape, &vit->norm_before, x);
     tape_leave(tape, scope, x);
 
     x = transformer_forward(tape, &vit->blocks, x, &segments, &(struct wanted_rows){class_rows, batch});
     x = norm_forward(tape, &vit->norm, x);
     if (vit->classifier.weight)
         x = linear_forward(tape, &vit->classifier, x, ACTIVATION_NONE);
+    if (vit->projection.weight)
+        x = linear_forward(tape, &vit->projection, x, ACTIVATION_NONE);
     free(class_rows);
     return tape_leave(tape, scope, x);
 }

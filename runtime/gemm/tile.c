@@ -11,7 +11,7 @@
 static const struct tile {
     int vector, most_rows, vectors;
 } tiles[] = {{16, 8, 3}, {8, 6, 2}};
-enum { STRIP = 16, PACK_STEPS = 16 };
+enum { STRIP = 16, PACK_STEPS = 16, ROWS_TURNED = 64, COLUMNS_TURNED = 16 };
 
 static const struct tile *tile_of(const struct device *dev)
 {
@@ -38,23 +38,24 @@ static size_t divide_up(size_t count, size_t by)
 }
 
 struct tile_build {
-    char options[96];
+    char options[128];
 };
 static struct tile_build build_options(const struct tile *tile, int rows)
 {
     struct tile_build build;
-    snprintf(build.options, sizeof build.options, "-DMR=%d -DNV=%d -DSTRIP=%d -DPACK_STEPS=%d", rows, tile->vectors,
-             STRIP, PACK_STEPS);
+    snprintf(build.options, sizeof build.options,
+             "-DMR=%d -DNV=%d -DSTRIP=%d -DPACK_STEPS=%d -DROWS_TURNED=%d -DCOLUMNS_TURNED=%d", rows, tile->vectors,
+             STRIP, PACK_STEPS, ROWS_TURNED, COLUMNS_TURNED);
     return build;
 }
 
-static void launch_one_item(struct device *dev, const char *kernel, size_t groups, struct tensor *out,
+static void launch_one_item(struct device *dev, const char *kernel, struct launch_range range, struct tensor *out,
                             const struct tensor *in, int size0, int size1)
 {
     const struct tile *tile = tile_of(dev);
     struct tile_build build = build_options(tile, tile->most_rows);
-    LAUNCH_WITH(dev, "gemm_tile.cl", kernel, build.options, ((struct launch_range){{groups, 1, 1}, 1}), ARG_BUFFER(out),
-                ARG_BUFFER(in), ARG_INT(size0), ARG_INT(size1));
+    LAUNCH_WITH(dev, "gemm_tile.cl", kernel, build.options, range, ARG_BUFFER(out), ARG_BUFFER(in), ARG_INT(size0),
+                ARG_INT(size1));
 }
 
 /* B in panels. What comes of a constant weight is kept with it; otherwise the caller frees. */
@@ -71,10 +72,11 @@ static struct tensor *pack(struct device *dev, const struct gemm *call)
         return packed;
     }
     if (call->b_transposed)
-        launch_one_item(dev, "pack_transposed", panels, packed, call->b, call->n, call->k);
-    else
-        launch_one_item(dev, "pack_straight", divide_up((size_t)call->k, PACK_STEPS), packed, call->b, call->n,
+        launch_one_item(dev, "pack_transposed", (struct launch_range){{panels, 1, 1}, 1}, packed, call->b, call->n,
                         call->k);
+    else
+        launch_one_item(dev, "pack_straight", (struct launch_range){{divide_up((size_t)call->k, PACK_STEPS), 1, 1}, 1},
+                        packed, call->b, call->n, call->k);
     if (keep)
         call->b->packed = buffer_share(packed->buffer);
     return packed;
@@ -94,8 +96,9 @@ static void run(struct device *dev, const struct gemm *call)
     struct tensor *packed = pack(dev, call), *rows = NULL;
     if (call->a_transposed) {
         rows = tensor_new(dev, DTYPE_F32, 2, (int[]){call->m, call->k});
-        launch_one_item(dev, "transpose", divide_up((size_t)call->m, (size_t)tile->vector), rows, call->a, call->k,
-                        call->m);
+        struct launch_range blocks = {
+            {divide_up((size_t)call->m, COLUMNS_TURNED), divide_up((size_t)call->k, ROWS_TURNED), 1}, 1};
+        launch_one_item(dev, "transpose", blocks, rows, call->a, call->k, call->m);
     }
     struct launch_range range = {{divide_up((size_t)call->n, (size_t)(tile->vectors * tile->vector)),
                                   divide_up((size_t)call->m, (size_t)(height * STRIP)), 1},

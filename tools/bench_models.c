@@ -1,0 +1,205 @@
+/* bench: towers and training steps. MODEL is a preset with random weights (models/presets.h), or a folder. */
+#include "models/presets.h"
+#include "runtime/ops/adamw.h"
+#include "runtime/util/file.h"
+#include "runtime/util/random.h"
+#include "tools/bench.h"
+#include "tools/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A model and one batch for it. */
+struct step {
+    struct clip *clip;
+    struct tape *tape;
+    unsigned char *pixels;     // [batch, side, side, 3]
+    struct packed_texts texts; // batch texts
+    int batch;
+    struct adamw adamw;
+};
+
+static int open_model(struct bench *bench, struct step *step, const char *model, bool training, struct error *err)
+{
+    unsigned trained = training ? ~0u : 0;
+    if (file_is_folder(model))
+        return clip_open(&step->clip, bench->session.dev, model, trained, err);
+    return preset_open(&step->clip, bench->session.dev, model, trained, 1, err);
+}
+
+/* Texts of --tokens random ids each, or the first lines of --texts through the model's tokenizer. */
+static int make_texts(struct bench *bench, struct step *step, struct error *err)
+{
+    struct random random = random_begin(3);
+    if (!bench->texts) {
+        step->texts = (struct packed_texts){.count = step->batch, .total = step->batch * bench->tokens};
+        step->texts.lengths = mem_new((size_t)step->batch, sizeof(int));
+        step->texts.ids = mem_new((size_t)step->texts.total, sizeof(int));
+        for (int i = 0; i < step->batch; i++)
+            step->texts.lengths[i] = bench->tokens;
+        for (int i = 0; i < step->texts.total; i++)
+            step->texts.ids[i] = (int)random_below(&random, 1000);
+        return 0;
+    }
+    struct string_list lines = {0};
+    if (text_read_lines(&lines, bench->texts, LINES_FILLED, err) != 0)
+        return -1;
+    int result = 0;
+    if (!step->clip->tokenizer && !bench->tokenizer)
+        result = error_set(err, EXIT_USAGE, "this preset has no tokenizer: give --tokenizer DIR with --texts");
+    else if (!step->clip->tokenizer)
+        result = tokenizer_open(&step->clip->tokenizer, bench->tokenizer, err);
+    if (result == 0 && lines.count < (size_t)step->batch)
+        result =
+            error_set(err, EXIT_BAD_DATA, "%s: %zu lines for a batch of %d", bench->texts, lines.count, step->batch);
+    if (result == 0)
+        texts_pack(&step->texts, step->clip, (const char *const *)lines.items, step->batch);
+    string_list_free(&lines);
+    return result;
+}
+
+static int step_open(struct bench *bench, struct step *step, const char *model, bool training, struct error *err)
+{
+    *step = (struct step){.batch = bench->batch};
+    if (open_model(bench, step, model, training, err) != 0)
+        return -1;
+    step->tape = tape_new(bench->session.dev, training);
+    step->adamw = (struct adamw){.beta1 = 0.9f, .beta2 = 0.98f, .eps = 1e-6f};
+    for (int group = 0; group < 4; group++)
+        step->adamw.rates[group] = 1e-5f;
+    if (step->clip->has_image) {
+        size_t bytes = (size_t)step->batch * preprocess_bytes(&step->clip->preprocess);
+        step->pixels = mem_new(bytes, 1);
+        for (size_t i = 0; i < bytes; i++)
+            step->pixels[i] = (unsigned char)(i * 2654435761u >> 13);
+    }
+    return step->clip->has_text ? make_texts(bench, step, err) : 0;
+}
+
+static void step_close(struct step *step)
+{
+    tape_free(step->tape);
+    clip_close(step->clip);
+    texts_free(&step->texts);
+    free(step->pixels);
+}
+
+static struct tensor *image_features(struct step *step)
+{
+    int side = step->clip->preprocess.crop;
+    return clip_image_features(step->tape, step->clip,
+                               tape_upload(step->tape, DTYPE_U8, 4, (int[]){step->batch, side, side, 3}, step->pixels));
+}
+
+static struct tensor *text_features(struct step *step)
+{
+    return clip_text_features(step->tape, step->clip, step->texts.ids, step->texts.lengths, step->texts.count);
+}
+
+static void image_step(void *context)
+{
+    struct step *step = context;
+    image_features(step);
+    tape_reset(step->tape);
+}
+
+static void text_step(void *context)
+{
+    struct step *step = context;
+    text_features(step);
+    tape_reset(step->tape);
+}
+
+static void train_step(void *context)
+{
+    struct step *step = context;
+    struct tensor *images = image_features(step);
+    struct tensor *loss = clip_loss(step->tape, step->clip, images, text_features(step));
+    arena_zero_gradients(step->clip->arena);
+    tape_backward(step->tape, loss);
+    step->adamw.step++;
+    adamw_step(step->clip->arena, &step->adamw);
+    tape_reset(step->tape);
+}
+
+/* Multiply-adds of the matrix products of one forward pass, counted as two: 24 width^2 a token and block, 4 tokens
+ * width for the attention of each (twice that where it is not causal), and the patch embedding. */
+static double block_flops(const struct transformer_config *blocks, double tokens, double context)
+{
+    double width = blocks->width, mlp = blocks->mlp_width;
+    return blocks->layers * tokens * (8 * width * width + 4 * width * mlp + 4 * context * width);
+}
+
+static double image_flops(const struct step *step)
+{
+    const struct vit_config *vit = &step->clip->image.config;
+    double side = vit->image_side / vit->patch, patches = side * side;
+    return step->batch * (block_flops(&vit->blocks, patches + 1, patches + 1) +
+                          2 * patches * 3 * vit->patch * vit->patch * vit->blocks.width);
+}
+
+static double text_flops(const struct step *step)
+{
+    const struct transformer_config *blocks = &step->clip->text.config.blocks;
+    double flops = 0;
+    for (int i = 0; i < step->texts.count; i++)
+        flops += block_flops(blocks, step->texts.lengths[i], step->texts.lengths[i] * (blocks->causal ? 0.5 : 1.0));
+    return flops;
+}
+
+static int run_model(struct bench *bench, const char *what, const char *const *words, int count, struct error *err)
+{
+    static const struct {
+        const char *what;
+        void (*step)(void *context);
+        bool image, text;
+        double passes; /* a backward pass is two more forward ones */
+    } kinds[] = {{"image", image_step, true, false, 1},
+                 {"text", text_step, false, true, 1},
+                 {"train", train_step, true, true, 3}};
+    size_t kind = 0;
+    while (strcmp(kinds[kind].what, what) != 0)
+        kind++;
+    if (count < 1)
+        return error_set(err, EXIT_USAGE, "%s wants a model: a preset (%s) or a folder", what, preset_names());
+    struct step step;
+    int result = step_open(bench, &step, words[0], kinds[kind].passes > 1, err);
+    if (result == 0 && ((kinds[kind].image && !step.clip->has_image) || (kinds[kind].text && !step.clip->has_text)))
+        result = error_set(err, EXIT_USAGE, "%s has no tower for \"%s\"", words[0], what);
+    if (result == 0) {
+        struct bench_work work = {
+            .items = step.batch,
+            .flops = kinds[kind].passes *
+                     ((kinds[kind].image ? image_flops(&step) : 0) + (kinds[kind].text ? text_flops(&step) : 0)),
+        };
+        char name[160];
+        snprintf(name, sizeof name, "%s %s, batch %d%s%s", what, words[0], step.batch, bench->texts ? ", texts " : "",
+                 bench->texts ? bench->texts : "");
+        result = bench_time(bench, name, kinds[kind].step, &step, &work, err);
+    }
+    step_close(&step);
+    return result;
+}
+
+static int run_image(struct bench *bench, const char *const *words, int count, struct error *err)
+{
+    return run_model(bench, "image", words, count, err);
+}
+
+static int run_text(struct bench *bench, const char *const *words, int count, struct error *err)
+{
+    return run_model(bench, "text", words, count, err);
+}
+
+static int run_train(struct bench *bench, const char *const *words, int count, struct error *err)
+{
+    return run_model(bench, "train", words, count, err);
+}
+
+const struct bench_case bench_model_cases[] = {
+    {"image", "MODEL", "pictures through the image tower", run_image},
+    {"text", "MODEL", "texts through the text tower: --tokens random ids each, or --texts", run_text},
+    {"train", "MODEL", "a training step: forward, backward, AdamW", run_train},
+    {0},
+};
