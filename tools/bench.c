@@ -2,6 +2,7 @@
 #include "tools/bench.h"
 
 #include "runtime/buffer.h"
+#include "runtime/profile.h"
 #include "runtime/util/progress.h"
 
 #include <stdio.h>
@@ -121,6 +122,7 @@ int main(int argc, char **argv)
         {"tokenizer", OPTION_TEXT, &bench.tokenizer, "DIR", "the folder whose tokenizer reads them", 0},
         {"rows", OPTION_INT, &bench.rows, "N", "rows to search", 0},
         {"dim", OPTION_INT, &bench.dim, "N", "numbers a row", 0},
+        {"profile", OPTION_TEXT, &bench.profile, "FILE", "write a Chrome trace, and a table by kernel on stderr", 0},
         {"runs", OPTION_INT, &bench.runs, "N", "runs counted, behind one that is not", 'n'},
         SESSION_OPTIONS(bench.session),
         {0}};
@@ -133,7 +135,13 @@ int main(int argc, char **argv)
         first = error_set(&err, EXIT_USAGE, "--batch, --rows, --dim and --runs are at least 1, --tokens at least 2");
     if (first < 0 || session_open_device(&bench.session, &err) != 0)
         return error_report(&err);
+    if (bench.profile)
+        device_profile_start(bench.session.dev);
     int result = run_case(&bench, (const char *const *)argv + first, argc - first, &err);
+    if (result == 0 && bench.profile) {
+        result = device_profile_write(bench.session.dev, bench.profile, &err);
+        device_profile_table(bench.session.dev, stderr);
+    }
     session_close(&bench.session);
     return result != 0 ? error_report(&err) : EXIT_OK;
 }

@@ -17,7 +17,7 @@
 struct bench {
     struct session session;
     int batch, tokens, rows, dim, runs;
-    const char *texts, *tokenizer;
+    const char *texts, *tokenizer, *profile;
     struct peak peak; /* zero until bench_peak() has measured it */
 };
 

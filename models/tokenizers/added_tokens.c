@@ -28,6 +28,23 @@ const struct added_token *added_tokens_match(const struct added_tokens *tokens, 
     return longest;
 }
 
+void added_tokens_between(struct token_ids *out, const struct added_tokens *tokens, added_tokens_encode *encode,
+                          const void *state, const uint32_t *points, size_t count)
+{
+    size_t start = 0;
+    for (size_t at = 0; at < count && !token_ids_full(out);) {
+        const struct added_token *token = added_tokens_match(tokens, points + at, count - at);
+        if (!token) {
+            at++;
+            continue;
+        }
+        encode(state, out, points + start, at - start);
+        token_ids_put(out, token->id);
+        start = at += token->count;
+    }
+    encode(state, out, points + start, count - start);
+}
+
 void added_tokens_free(struct added_tokens *tokens)
 {
     for (size_t i = 0; i < tokens->count; i++)

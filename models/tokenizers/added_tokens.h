@@ -11,6 +11,8 @@
 #ifndef OCLIP_ADDED_TOKENS_H
 #define OCLIP_ADDED_TOKENS_H
 
+#include "models/tokenizers/token_ids.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +32,13 @@ void added_tokens_add(struct added_tokens *tokens, uint32_t *points, size_t coun
 
 const struct added_token *added_tokens_match(const struct added_tokens *tokens, const uint32_t *points,
                                              size_t count); // points: [count]
+
+/* Writes the ids of the tokens in a text, and has `encode` write those of the stretches between them, until out is
+ * full. */
+typedef void added_tokens_encode(const void *state, struct token_ids *out, const uint32_t *points,
+                                 size_t count); // points: [count]
+void added_tokens_between(struct token_ids *out, const struct added_tokens *tokens, added_tokens_encode *encode,
+                          const void *state, const uint32_t *points, size_t count); // points: [count]
 
 void added_tokens_free(struct added_tokens *tokens);
 

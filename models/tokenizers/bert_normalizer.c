@@ -1,12 +1,12 @@
 #include "models/tokenizers/bert_normalizer.h"
 
+#include "models/tokenizers/unicode.h"
+
 #include <utf8proc.h>
 
 /* Characters younger than Unicode 8: to the reference they are no marks, no punctuation and no format characters, and
  * do not decompose. A row may span anything that is none of these in Unicode 8 either. */
-static const struct {
-    uint32_t first, last;
-} younger[] = {
+static const struct unicode_range younger[] = {
     {0x61D, 0x61D},     {0x7FD, 0x7FD},     {0x890, 0x8E2},     {0x9FD, 0x9FE},     {0xA76, 0xA76},
     {0xAFA, 0xAFF},     {0xB55, 0xB55},     {0xC04, 0xC3C},     {0xC77, 0xC77},     {0xC84, 0xC84},
     {0xD00, 0xD00},     {0xD3B, 0xD3C},     {0xD81, 0xD81},     {0xEBA, 0xEBA},     {0xECE, 0xECE},
@@ -19,15 +19,7 @@ static const struct {
 
 static bool is_younger(uint32_t point)
 {
-    size_t low = 0, high = sizeof younger / sizeof younger[0];
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (point > younger[middle].last)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < sizeof younger / sizeof younger[0] && point >= younger[low].first;
+    return unicode_in_ranges(younger, sizeof younger / sizeof younger[0], point);
 }
 
 /* The general category in Unicode 8. */
@@ -89,12 +81,9 @@ static bool is_chinese(uint32_t point)
 
 static size_t put_lowercase(uint32_t *out, uint32_t point, const struct bert_options *options)
 {
-    if (options->lowercase && point == 0x130) { /* the one letter whose lower case is two code points */
-        out[0] = 'i';
-        out[1] = 0x307;
-        return 2;
-    }
-    out[0] = options->lowercase ? (uint32_t)utf8proc_tolower((utf8proc_int32_t)point) : point;
+    if (options->lowercase)
+        return unicode_lowercase(out, point);
+    out[0] = point;
     return 1;
 }
 

@@ -7,9 +7,8 @@
  *
  * Source: Devlin et al. 2019, tokenization.py (BasicTokenizer), and the library's normalizers/bert.rs. The library
  * takes general categories from Unicode 8 and everything else from newer tables; libutf8proc is corrected to that.
- * What stays different: capitals of Unicode 16 and 17, which libutf8proc 2.8 (Unicode 15) does not know and leaves as
- * they are, and the canonical order of the few combining marks that are not stripped. A vocabulary would have to hold
- * such letters for an id to differ.
+ * What stays different: the canonical order of the few combining marks that are not stripped. A vocabulary would have
+ * to hold such letters for an id to differ.
  */
 #ifndef OCLIP_BERT_NORMALIZER_H
 #define OCLIP_BERT_NORMALIZER_H

@@ -1,13 +1,13 @@
 #include "models/tokenizers/tokenizer.h"
 
+#include "models/tokenizers/bpe.h"
 #include "models/tokenizers/tokenizer_kind.h"
 #include "models/tokenizers/wordpiece.h"
-#include "runtime/util/file.h"
 #include "runtime/util/json.h"
 
 #include <stdlib.h>
 
-enum { SHORTEST = 2, LONGEST = 1 << 16, DEFAULT_LENGTH = 512 };
+enum { SHORTEST = 2, LONGEST = 1 << 16 };
 
 struct tokenizer {
     const struct tokenizer_kind *kind;
@@ -15,59 +15,9 @@ struct tokenizer {
     int max_length;
 };
 
-static const struct tokenizer_kind *const kinds[] = {&wordpiece_kind};
-
-static const char *const file_names[] = {"vocab.txt", "tokenizer.json", "tokenizer_config.json",
-                                         "sentence_bert_config.json", "special_tokens_map.json"};
+static const struct tokenizer_kind *const kinds[] = {&wordpiece_kind, &bpe_kind};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* The file's path, or NULL where there is none; caller frees. */
-static char *path_if_there(const char *folder, const char *name)
-{
-    char *path = path_join(folder, name);
-    if (file_exists(path))
-        return path;
-    free(path);
-    return NULL;
-}
-
-static int read_if_there(json_t **root, const char *folder, const char *name, struct error *err)
-{
-    char *path = path_if_there(folder, name);
-    int result = path ? json_read(root, path, err) : 0;
-    free(path);
-    return result;
-}
-
-static int files_read(struct tokenizer_files *files, const char *folder, struct error *err)
-{
-    files->folder = folder;
-    files->vocabulary_path = path_if_there(folder, "vocab.txt");
-    files->tokenizer_path = path_join(folder, "tokenizer.json");
-    if (read_if_there(&files->tokenizer, folder, "tokenizer.json", err) != 0 ||
-        read_if_there(&files->config, folder, "tokenizer_config.json", err) != 0 ||
-        read_if_there(&files->sentence, folder, "sentence_bert_config.json", err) != 0 ||
-        read_if_there(&files->special_tokens, folder, "special_tokens_map.json", err) != 0)
-        return -1;
-    if (!files->vocabulary_path && !files->tokenizer)
-        return error_set(err, EXIT_BAD_DATA,
-                         "%s: no tokenizer: neither vocab.txt nor tokenizer.json is there; copy them from the text "
-                         "model's folder (with tokenizer_config.json, sentence_bert_config.json and "
-                         "special_tokens_map.json if it has them)",
-                         folder);
-    return 0;
-}
-
-static void files_drop(struct tokenizer_files *files)
-{
-    json_decref(files->special_tokens);
-    json_decref(files->sentence);
-    json_decref(files->config);
-    json_decref(files->tokenizer);
-    free(files->tokenizer_path);
-    free(files->vocabulary_path);
-}
 
 static int find_kind(const struct tokenizer_kind **kind, const struct tokenizer_files *files, struct error *err)
 {
@@ -76,7 +26,7 @@ static int find_kind(const struct tokenizer_kind **kind, const struct tokenizer_
         if (kinds[i]->fits(files))
             return 0;
     }
-    return error_set(err, EXIT_BAD_DATA, "%s: model.type is \"%.64s\"; only WordPiece tokenizers can be read",
+    return error_set(err, EXIT_BAD_DATA, "%s: model.type is \"%.64s\"; only WordPiece and BPE tokenizers can be read",
                      files->tokenizer_path,
                      json_text_or(json_object_get(files->tokenizer, "model"), "type", "not given"));
 }
@@ -90,16 +40,18 @@ static int length_or(const json_t *object, const char *key, int otherwise)
 
 int tokenizer_open(struct tokenizer **out, const char *folder, struct error *err)
 {
-    struct tokenizer_files files = {0};
+    struct tokenizer_files files;
     struct tokenizer *tokenizer = mem_new(1, sizeof *tokenizer);
-    int result = files_read(&files, folder, err);
+    int result = tokenizer_files_read(&files, folder, err);
     if (result == 0)
         result = find_kind(&tokenizer->kind, &files, err);
     if (result == 0)
         result = tokenizer->kind->open(&tokenizer->state, &files, err);
-    tokenizer->max_length =
-        length_or(files.sentence, "max_seq_length", length_or(files.config, "model_max_length", DEFAULT_LENGTH));
-    files_drop(&files);
+    if (result == 0) {
+        int length = length_or(files.config, "model_max_length", tokenizer->kind->usual_length);
+        tokenizer->max_length = length_or(files.sentence, "max_seq_length", length);
+    }
+    tokenizer_files_drop(&files);
     if (result != 0) {
         free(tokenizer);
         tokenizer = NULL;
@@ -132,31 +84,7 @@ int tokenizer_vocabulary_size(const struct tokenizer *tokenizer)
     return tokenizer->kind->vocabulary_size(tokenizer->state);
 }
 
-static int copy_file(const char *to, const char *from, struct error *err)
-{
-    struct file_map map;
-    if (file_map(&map, from, err) != 0)
-        return -1;
-    struct file_writer writer;
-    int result = file_create(&writer, to, err);
-    if (result == 0) {
-        file_write(&writer, map.data, map.size);
-        result = file_commit(&writer, err);
-    }
-    file_unmap(&map);
-    return result;
-}
-
 int tokenizer_copy_files(const char *to_folder, const char *from_folder, struct error *err)
 {
-    int result = 0;
-    for (size_t i = 0; i < COUNT(file_names) && result == 0; i++) {
-        char *from = path_if_there(from_folder, file_names[i]);
-        char *to = path_join(to_folder, file_names[i]);
-        if (from)
-            result = copy_file(to, from, err);
-        free(to);
-        free(from);
-    }
-    return result;
+    return tokenizer_files_copy(to_folder, from_folder, err);
 }

@@ -26,7 +26,7 @@ void tokenizer_close(struct tokenizer *tokenizer); /* NULL is allowed */
 int tokenizer_encode(const struct tokenizer *tokenizer, int *ids, int limit, const char *text); // ids: [limit]
 
 /* How many ids the model was made for: max_seq_length of sentence_bert_config.json, else model_max_length of
- * tokenizer_config.json, else 512. */
+ * tokenizer_config.json, else 512 for WordPiece (BERT) and 77 for BPE (CLIP). */
 int tokenizer_max_length(const struct tokenizer *tokenizer);
 
 /* The largest id + 1, added tokens included. */

@@ -7,24 +7,14 @@
 #ifndef OCLIP_TOKENIZER_KIND_H
 #define OCLIP_TOKENIZER_KIND_H
 
+#include "models/tokenizers/tokenizer_files.h"
 #include "runtime/util/error.h"
 
-#include <jansson.h>
 #include <stdbool.h>
-
-/* The files of a model folder, read already; NULL where there is none. They are dropped after open(). */
-struct tokenizer_files {
-    const char *folder;
-    char *vocabulary_path;  /* vocab.txt */
-    char *tokenizer_path;   /* tokenizer.json, for messages */
-    json_t *tokenizer;      /* tokenizer.json */
-    json_t *config;         /* tokenizer_config.json */
-    json_t *sentence;       /* sentence_bert_config.json */
-    json_t *special_tokens; /* special_tokens_map.json */
-};
 
 struct tokenizer_kind {
     const char *name;
+    int usual_length; /* ids, where the configuration does not say for how many the model was made */
     bool (*fits)(const struct tokenizer_files *files);
     int (*open)(void **state, const struct tokenizer_files *files, struct error *err);
     int (*encode)(const void *state, int *ids, int limit, const char *text); // ids: [limit]

@@ -35,24 +35,12 @@ struct wordpiece {
 
 /* ---- encoding ---- */
 
-struct output {
-    int *ids;         // [limit]
-    int count, limit; /* count may pass limit: only the first limit ids are kept */
-};
-
-static void put(struct output *out, int id)
-{
-    if (out->count < out->limit)
-        out->ids[out->count] = id;
-    out->count++;
-}
-
-static void encode_word(const struct wordpiece *w, struct output *out, const uint32_t *points, size_t count)
+static void encode_word(const struct wordpiece *w, struct token_ids *out, const uint32_t *points, size_t count)
 {
     char word[LONGEST_WORD * UTF8_LONGEST];
     size_t bytes = 0;
     if (count > w->longest_word) {
-        put(out, w->special[UNKNOWN]);
+        token_ids_put(out, w->special[UNKNOWN]);
         return;
     }
     for (size_t i = 0; i < count; i++)
@@ -62,17 +50,18 @@ static void encode_word(const struct wordpiece *w, struct output *out, const uin
         int id = vocabulary_longest_piece(&length, w->vocabulary, at > 0, word + at, bytes - at);
         if (id < 0) { /* one piece that is missing makes the whole word unknown */
             out->count = start;
-            put(out, w->special[UNKNOWN]);
+            token_ids_put(out, w->special[UNKNOWN]);
             return;
         }
-        put(out, id);
+        token_ids_put(out, id);
     }
 }
 
-static void encode_words(const struct wordpiece *w, struct output *out, const uint32_t *points, size_t count)
+static void encode_words(const void *state, struct token_ids *out, const uint32_t *points, size_t count)
 {
+    const struct wordpiece *w = state;
     size_t start = 0;
-    for (size_t at = 0; at < count && out->count < out->limit; at++) {
+    for (size_t at = 0; at < count && !token_ids_full(out); at++) {
         bool punctuation = bert_is_punctuation(points[at]);
         if (!punctuation && !bert_is_space(points[at]))
             continue;
@@ -84,46 +73,25 @@ static void encode_words(const struct wordpiece *w, struct output *out, const ui
     encode_word(w, out, points + start, count - start);
 }
 
-typedef void encode_stretch(const struct wordpiece *w, struct output *out, const uint32_t *points, size_t count);
-
-/* Writes the ids of the added tokens in a text, and has `encode` write those of the stretches between them. */
-static void encode_between(const struct wordpiece *w, struct output *out, const struct added_tokens *added,
-                           encode_stretch *encode, const uint32_t *points, size_t count)
+static void encode_normalized(const void *state, struct token_ids *out, const uint32_t *points, size_t count)
 {
-    size_t start = 0;
-    for (size_t at = 0; at < count && out->count < out->limit;) {
-        const struct added_token *token = added_tokens_match(added, points + at, count - at);
-        if (!token) {
-            at++;
-            continue;
-        }
-        encode(w, out, points + start, at - start);
-        put(out, token->id);
-        start = at += token->count;
-    }
-    encode(w, out, points + start, count - start);
-}
-
-static void encode_normalized(const struct wordpiece *w, struct output *out, const uint32_t *points, size_t count)
-{
+    const struct wordpiece *w = state;
     uint32_t *normal = mem_new(BERT_GROWTH * count + 1, sizeof *normal);
     size_t length = bert_normalize(normal, points, count, &w->options);
-    encode_between(w, out, &w->added_normalized, encode_words, normal, length);
+    added_tokens_between(out, &w->added_normalized, encode_words, w, normal, length);
     free(normal);
 }
 
 static int wordpiece_encode(const void *state, int *ids, int limit, const char *text)
 {
     const struct wordpiece *w = state;
-    struct output out = {ids, 0, limit - 1};
+    struct token_ids out = {.ids = ids, .limit = limit - 1};
     size_t count;
     uint32_t *points = utf8_decode_all(&count, text);
-    put(&out, w->special[CLS]);
-    encode_between(w, &out, &w->added, encode_normalized, points, count);
+    token_ids_put(&out, w->special[CLS]);
+    added_tokens_between(&out, &w->added, encode_normalized, w, points, count);
     free(points);
-    int written = out.count < out.limit ? out.count : out.limit;
-    ids[written] = w->special[SEP];
-    return written + 1;
+    return token_ids_end(&out, w->special[SEP]);
 }
 
 /* ---- opening ---- */
@@ -142,22 +110,12 @@ static bool wordpiece_fits(const struct tokenizer_files *files)
     return strcmp(json_text_or(model, "type", guess), "WordPiece") == 0;
 }
 
-/* The reference can combine parts in more ways than BERT does; those are refused, not guessed at. */
-static int check_part(const struct tokenizer_files *files, const char *part, const char *type, struct error *err)
-{
-    const char *actual = json_text_or(json_object_get(files->tokenizer, part), "type", "null");
-    if (strcmp(actual, type) == 0)
-        return 0;
-    return error_set(err, EXIT_BAD_DATA, "%s: the %s is %.64s; only %s can be read", files->tokenizer_path, part,
-                     actual, type);
-}
-
 static int read_model(struct wordpiece *w, const struct tokenizer_files *files, struct error *err)
 {
     const json_t *model = model_of(files);
     bool normalizes = json_is_object(json_object_get(files->tokenizer, "normalizer"));
-    if ((normalizes && check_part(files, "normalizer", "BertNormalizer", err) != 0) ||
-        check_part(files, "pre_tokenizer", "BertPreTokenizer", err) != 0)
+    if ((normalizes && tokenizer_files_check_part(files, "normalizer", "BertNormalizer", err) != 0) ||
+        tokenizer_files_check_part(files, "pre_tokenizer", "BertPreTokenizer", err) != 0)
         return -1;
     const char *prefix = json_text_or(model, "continuing_subword_prefix", "##");
     if (strcmp(prefix, "##") != 0)
@@ -188,19 +146,9 @@ static void read_options(struct bert_options *options, const struct tokenizer_fi
     options->lowercase |= json_bool_or(files->sentence, "do_lower_case", false);
 }
 
-/* "cls_token": "[CLS]" or {"content": "[CLS]", ...} */
-static const char *token_name(const struct tokenizer_files *files, const char *key, const char *otherwise)
+static void add_token(void *state, const char *content, int id, bool normalized)
 {
-    const json_t *sources[] = {files->special_tokens, files->config};
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *value = json_object_get(sources[i], key);
-        otherwise = json_text_or(value, "content", json_text_or(sources[i], key, otherwise));
-    }
-    return otherwise;
-}
-
-static void add_token(struct wordpiece *w, const char *content, int id, bool normalized)
-{
+    struct wordpiece *w = state;
     size_t count;
     uint32_t *points = utf8_decode_all(&count, content);
     if (id >= w->size)
@@ -214,30 +162,11 @@ static void add_token(struct wordpiece *w, const char *content, int id, bool nor
     free(points);
 }
 
-static int read_added_tokens(struct wordpiece *w, const struct tokenizer_files *files, struct error *err)
-{
-    size_t index;
-    json_t *entry;
-    json_array_foreach(json_object_get(files->tokenizer, "added_tokens"), index, entry)
-    {
-        const char *content = json_text_or(entry, "content", NULL);
-        int id = json_int_or(entry, "id", -1);
-        if (!content || id < 0 || id >= VOCABULARY_MOST_IDS)
-            return error_set(err, EXIT_BAD_DATA, "%s: added token %zu has no content or no id in 0..%d",
-                             files->tokenizer_path, index, VOCABULARY_MOST_IDS - 1);
-        if (json_bool_or(entry, "single_word", false))
-            return error_set(err, EXIT_BAD_DATA, "%s: added token \"%.64s\" is single_word, which cannot be read",
-                             files->tokenizer_path, content);
-        add_token(w, content, id, json_bool_or(entry, "normalized", true));
-    }
-    return 0;
-}
-
 /* Without tokenizer.json, the special tokens of the vocabulary are the ones found in the text. */
 static int read_special_tokens(struct wordpiece *w, const struct tokenizer_files *files, struct error *err)
 {
     for (size_t i = 0; i < SPECIALS; i++) {
-        const char *name = token_name(files, specials[i].key, specials[i].name);
+        const char *name = tokenizer_files_special(files, specials[i].key, specials[i].name).content;
         int id = vocabulary_find(w->vocabulary, name);
         if (id < 0 && specials[i].needed)
             return error_set(err, EXIT_BAD_DATA, "%s: the vocabulary has no %.64s, which every text needs",
@@ -270,7 +199,7 @@ static int wordpiece_open(void **state, const struct tokenizer_files *files, str
         result = read_special_tokens(w, files, err);
     }
     if (result == 0)
-        result = read_added_tokens(w, files, err);
+        result = tokenizer_files_added_tokens(files, add_token, w, err);
     if (result != 0) {
         wordpiece_close(w);
         w = NULL;
@@ -285,6 +214,7 @@ static int wordpiece_vocabulary_size(const void *state)
 }
 
 const struct tokenizer_kind wordpiece_kind = {.name = "WordPiece",
+                                              .usual_length = 512,
                                               .fits = wordpiece_fits,
                                               .open = wordpiece_open,
                                               .encode = wordpiece_encode,

@@ -1,0 +1,147 @@
+#include "models/tokenizers/tokenizer_files.h"
+
+#include "models/tokenizers/vocabulary.h"
+#include "runtime/util/file.h"
+#include "runtime/util/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const char *const file_names[] = {"vocab.txt",
+                                         "vocab.json",
+                                         "merges.txt",
+                                         "bpe_simple_vocab_16e6.txt.gz",
+                                         "tokenizer.json",
+                                         "tokenizer_config.json",
+                                         "sentence_bert_config.json",
+                                         "special_tokens_map.json"};
+
+/* The file's path, or NULL where there is none; caller frees. */
+static char *path_if_there(const char *folder, const char *name)
+{
+    char *path = path_join(folder, name);
+    if (file_exists(path))
+        return path;
+    free(path);
+    return NULL;
+}
+
+static int read_if_there(json_t **root, const char *folder, const char *name, struct error *err)
+{
+    char *path = path_if_there(folder, name);
+    int result = path ? json_read(root, path, err) : 0;
+    free(path);
+    return result;
+}
+
+int tokenizer_files_read(struct tokenizer_files *files, const char *folder, struct error *err)
+{
+    *files = (struct tokenizer_files){.folder = folder};
+    files->vocabulary_path = path_if_there(folder, "vocab.txt");
+    files->vocab_json_path = path_if_there(folder, "vocab.json");
+    files->merges_path = path_if_there(folder, "merges.txt");
+    files->packed_path = path_if_there(folder, "bpe_simple_vocab_16e6.txt.gz");
+    files->tokenizer_path = path_join(folder, "tokenizer.json");
+    if (read_if_there(&files->tokenizer, folder, "tokenizer.json", err) != 0 ||
+        read_if_there(&files->config, folder, "tokenizer_config.json", err) != 0 ||
+        read_if_there(&files->sentence, folder, "sentence_bert_config.json", err) != 0 ||
+        read_if_there(&files->special_tokens, folder, "special_tokens_map.json", err) != 0)
+        return -1;
+    if (files->tokenizer || files->vocabulary_path || files->packed_path ||
+        (files->vocab_json_path && files->merges_path))
+        return 0;
+    return error_set(err, EXIT_BAD_DATA,
+                     "%s: no tokenizer: neither vocab.txt nor tokenizer.json nor vocab.json with merges.txt is there; "
+                     "copy them from the text model's folder (with tokenizer_config.json, sentence_bert_config.json "
+                     "and special_tokens_map.json if it has them)",
+                     folder);
+}
+
+void tokenizer_files_drop(struct tokenizer_files *files)
+{
+    json_decref(files->special_tokens);
+    json_decref(files->sentence);
+    json_decref(files->config);
+    json_decref(files->tokenizer);
+    free(files->tokenizer_path);
+    free(files->packed_path);
+    free(files->merges_path);
+    free(files->vocab_json_path);
+    free(files->vocabulary_path);
+}
+
+static int copy_file(const char *to, const char *from, struct error *err)
+{
+    struct file_map map;
+    if (file_map(&map, from, err) != 0)
+        return -1;
+    struct file_writer writer;
+    int result = file_create(&writer, to, err);
+    if (result == 0) {
+        file_write(&writer, map.data, map.size);
+        result = file_commit(&writer, err);
+    }
+    file_unmap(&map);
+    return result;
+}
+
+int tokenizer_files_copy(const char *to_folder, const char *from_folder, struct error *err)
+{
+    int result = 0;
+    for (size_t i = 0; i < COUNT(file_names) && result == 0; i++) {
+        char *from = path_if_there(from_folder, file_names[i]);
+        char *to = path_join(to_folder, file_names[i]);
+        if (from)
+            result = copy_file(to, from, err);
+        free(to);
+        free(from);
+    }
+    return result;
+}
+
+/* "cls_token": "[CLS]" or {"content": "[CLS]", ...} */
+struct special_token tokenizer_files_special(const struct tokenizer_files *files, const char *key,
+                                             const char *otherwise)
+{
+    const json_t *sources[] = {files->special_tokens, files->config}; /* the later wins */
+    struct special_token token = {.content = otherwise};
+    for (size_t i = 0; i < COUNT(sources); i++) {
+        const json_t *value = json_object_get(sources[i], key);
+        const char *content = json_text_or(value, "content", json_text_or(sources[i], key, NULL));
+        if (content)
+            token = (struct special_token){content, json_bool_or(value, "normalized", false)};
+    }
+    return token;
+}
+
+int tokenizer_files_added_tokens(const struct tokenizer_files *files, tokenizer_files_add *add, void *state,
+                                 struct error *err)
+{
+    size_t index;
+    json_t *entry;
+    json_array_foreach(json_object_get(files->tokenizer, "added_tokens"), index, entry)
+    {
+        const char *content = json_text_or(entry, "content", NULL);
+        int id = json_int_or(entry, "id", -1);
+        if (!content || id < 0 || id >= VOCABULARY_MOST_IDS)
+            return error_set(err, EXIT_BAD_DATA, "%s: added token %zu has no content or no id in 0..%d",
+                             files->tokenizer_path, index, VOCABULARY_MOST_IDS - 1);
+        if (json_bool_or(entry, "single_word", false))
+            return error_set(err, EXIT_BAD_DATA, "%s: added token \"%.64s\" is single_word, which cannot be read",
+                             files->tokenizer_path, content);
+        add(state, content, id, json_bool_or(entry, "normalized", true));
+    }
+    return 0;
+}
+
+int tokenizer_files_check_part(const struct tokenizer_files *files, const char *part, const char *type,
+                               struct error *err)
+{
+    const char *actual = json_text_or(json_object_get(files->tokenizer, part), "type", "null");
+    if (strcmp(actual, type) == 0)
+        return 0;
+    return error_set(err, EXIT_BAD_DATA, "%s: the %s is %.64s; only %s can be read", files->tokenizer_path, part,
+                     actual, type);
+}
