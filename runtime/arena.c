@@ -180,9 +180,3 @@ void arena_download(float *numbers, const struct arena *arena, const struct para
     buffer_download(numbers, param->trained ? arena->values : arena->frozen, param->offset * sizeof(float),
                     tensor_bytes(param->tensor));
 }
-
-void arena_zero_gradients(struct arena *arena)
-{
-    if (arena->grads)
-        buffer_zero(arena->grads, 0, arena->trained_numbers * sizeof(float));
-}

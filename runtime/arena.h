@@ -63,6 +63,5 @@ void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed);
 struct param *arena_find(const struct arena *arena, const char *name); /* NULL when there is none */
 void arena_upload(struct arena *arena, const struct param *param, const float *numbers);
 void arena_download(float *numbers, const struct arena *arena, const struct param *param);
-void arena_zero_gradients(struct arena *arena);
 
 #endif

@@ -98,7 +98,7 @@ static void reshape_backward(struct tape *tape, const struct node *node)
 {
     tape_grad_alias(tape, node->in[0], node->out->grad);
 }
-static const struct op reshape_op = {"reshape", reshape_backward};
+static const struct op reshape_op = {.name = "reshape", .backward = reshape_backward};
 
 struct tensor *tape_reshape(struct tape *tape, struct tensor *x, int ndim, const int *dim)
 {
@@ -119,10 +119,31 @@ static void drop_values(struct tensor *tensor)
     tensor->buffer = NULL;
 }
 
+/* Values that a later backward pass needs must stay, unless they can be made again then. */
+static bool must_stay(const struct tape *tape, const struct tensor *tensor)
+{
+    return tensor->saves > 0 && !(tensor->maker && tape->nodes[tensor->maker - 1].op->restore);
+}
+
+/* What was let go at the end of a scope comes back before a backward function looks at it. */
+static void restore_saved(const struct tape *tape, const struct node *node)
+{
+    for (int i = 0; i < NODE_SAVED; i++) {
+        struct tensor *saved = node->saved[i];
+        if (!saved || saved->buffer)
+            continue;
+        CHECK(saved->maker, "%s saved values that are gone", node->op->name);
+        const struct node *maker = &tape->nodes[saved->maker - 1];
+        restore_saved(tape, maker); /* what it is made from may be gone too */
+        saved->buffer = buffer_new(tape->dev, tensor_bytes(saved));
+        maker->op->restore(maker);
+    }
+}
+
 struct tensor *tape_leave(struct tape *tape, int scope, struct tensor *keep)
 {
     for (int i = scope; i < tape->tensor_count; i++)
-        if (tape->tensors[i] != keep && tape->tensors[i]->saves == 0)
+        if (tape->tensors[i] != keep && !must_stay(tape, tape->tensors[i]))
             drop_values(tape->tensors[i]);
     return keep;
 }
@@ -141,8 +162,9 @@ void tape_push(struct tape *tape, struct node node)
     for (int i = 0; i < NODE_SAVED; i++)
         if (node.saved[i])
             node.saved[i]->saves++;
-    node.out->needs_grad = true;
     tape->nodes[tape->node_count++] = node;
+    node.out->needs_grad = true;
+    node.out->maker = tape->node_count;
 }
 
 /* Before a gradient is added to: what it may share its memory with must not change. */
@@ -198,8 +220,10 @@ void tape_backward_from(struct tape *tape, struct tensor *const *outputs, struct
     add_pending(tape);
     while (tape->node_count > 0) {
         struct node *node = &tape->nodes[--tape->node_count];
-        if (node->out->grad) /* else nothing downstream reached the loss */
+        if (node->out->grad) { /* else nothing downstream reached the loss */
+            restore_saved(tape, node);
             node->op->backward(tape, node);
+        }
         add_pending(tape);
         release_node(node, outputs, count);
     }

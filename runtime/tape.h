@@ -29,6 +29,9 @@ struct node;
 struct op {
     const char *name;
     void (*backward)(struct tape *tape, const struct node *node);
+    /* Optional, for ops that cost little next to the memory of their output: makes node->out's values again from what
+     * the node saved. The output is then let go at the end of its scope, whoever saved it, and made when needed. */
+    void (*restore)(const struct node *node);
 };
 
 enum { NODE_INPUTS = 6, NODE_SAVED = 5 };

@@ -24,6 +24,7 @@ struct tensor {
     bool needs_grad;       /* a parameter that is trained, or computed from one */
     bool constant;         /* a parameter that never changes: what is derived from it may be kept */
     bool on_tape;          /* owned by a tape */
+    int maker;             /* 1 + the node on the tape whose output it is; 0: none */
     int saves;             /* backward passes to come that need the values */
     struct buffer *packed; /* derived from a constant; freed with the tensor */
 };

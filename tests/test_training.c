@@ -52,7 +52,6 @@ static float train_step(struct tape *tape, const struct clip *clip, const struct
     struct adamw settings = optimizer;
     settings.step = step;
     struct tensor *total = forward(tape, clip, golden);
-    arena_zero_gradients(clip->arena);
     tape_backward(tape, total);
     adamw_step(clip->arena, &settings);
     tensor_download(&loss, total);

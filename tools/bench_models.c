@@ -116,7 +116,6 @@ static void train_step(void *context)
     struct step *step = context;
     struct tensor *images = image_features(step);
     struct tensor *loss = clip_loss(step->tape, step->clip, images, text_features(step));
-    arena_zero_gradients(step->clip->arena);
     tape_backward(step->tape, loss);
     step->adamw.step++;
     adamw_step(step->clip->arena, &step->adamw);

@@ -112,7 +112,6 @@ static void train_batch(struct trainer *t, struct batch *batch, struct prefetch 
     struct tensor *images = image_features(t, batch, prefetch);
     if (images) {
         struct tensor *loss = clip_loss(t->tape, t->clip, images, text_features(t, batch));
-        arena_zero_gradients(t->clip->arena);
         tape_backward(t->tape, loss);
         struct adamw adamw = optimizer_at(t, t->position.step, factor);
         adamw_step(t->clip->arena, &adamw);

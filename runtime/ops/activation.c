@@ -12,7 +12,20 @@ static void activation_backward(struct tape *tape, const struct node *node)
            ARG_BUFFER(node->out->grad), ARG_BUFFER(x), ARG_INT((int)count), ARG_INT(node->integer[0]),
            ARG_INT(accumulate));
 }
-static const struct op activation_op = {"activation", activation_backward};
+
+static void launch_forward(struct tensor *y, const struct tensor *x, enum activation activation)
+{
+    size_t count = tensor_count(x);
+    LAUNCH(x->dev, "activation.cl", "activation_forward", range_chunks(x->dev, count), ARG_BUFFER(y), ARG_BUFFER(x),
+           ARG_INT((int)count), ARG_INT((int)activation));
+}
+
+static void activation_restore(const struct node *node)
+{
+    launch_forward(node->out, node->saved[0], (enum activation)node->integer[0]);
+}
+static const struct op activation_op = {
+    .name = "activation", .backward = activation_backward, .restore = activation_restore};
 
 struct tensor *op_activation(struct tape *tape, struct tensor *x, enum activation activation)
 {
@@ -20,9 +33,7 @@ struct tensor *op_activation(struct tape *tape, struct tensor *x, enum activatio
     if (activation == ACTIVATION_NONE)
         return x;
     struct tensor *y = tape_like(tape, x);
-    size_t count = tensor_count(x);
-    LAUNCH(x->dev, "activation.cl", "activation_forward", range_chunks(x->dev, count), ARG_BUFFER(y), ARG_BUFFER(x),
-           ARG_INT((int)count), ARG_INT((int)activation));
+    launch_forward(y, x, activation);
     tape_push(tape,
               (struct node){.op = &activation_op, .in = {x}, .out = y, .saved = {x}, .integer = {(int)activation}});
     return y;

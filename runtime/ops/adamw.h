@@ -5,9 +5,8 @@
  *     settings.rates[GROUP_IMAGE] = 1e-5f;
  *     settings.weight_decay[GROUP_IMAGE] = 0.2f;
  *     for (settings.step = 1; ; settings.step++) {
- *         arena_zero_gradients(arena);
  *         ... forward, backward ...
- *         adamw_step(arena, &settings);
+ *         adamw_step(arena, &settings);           // and the gradients are zero again
  *     }
  *
  * With torch.optim.AdamW's formula: p *= 1 - rate * decay; p -= rate * m_hat / (sqrt(v_hat) + eps), where decay is 0

@@ -43,7 +43,7 @@ static void attention_backward(struct tape *tape, const struct node *node)
                 ARG_INT(heads), ARG_INT(total));
     tensor_free(delta);
 }
-static const struct op attention_op = {"attention", attention_backward};
+static const struct op attention_op = {.name = "attention", .backward = attention_backward};
 
 struct tensor *op_attention(struct tape *tape, struct tensor *qkv, const struct segments *segments, int heads,
                             bool causal)

@@ -39,7 +39,7 @@ static void contrastive_backward(struct tape *tape, const struct node *node)
                ARG_BUFFER(scale_parts), ARG_BUFFER(logit_scale), ARG_INT(batch), ARG_INT(raw), ARG_INT(accumulate));
     tensor_free(scale_parts);
 }
-static const struct op contrastive_op = {"contrastive", contrastive_backward};
+static const struct op contrastive_op = {.name = "contrastive", .backward = contrastive_backward};
 
 struct tensor *op_contrastive(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
                               bool raw_scale)

@@ -20,7 +20,7 @@ static void dropout_backward(struct tape *tape, const struct node *node)
     struct tensor *dx = tape_grad(tape, node->in[0], &accumulate);
     launch(dx, node->out->grad, node->integer, node->real[0], accumulate);
 }
-static const struct op dropout_op = {"dropout", dropout_backward};
+static const struct op dropout_op = {.name = "dropout", .backward = dropout_backward};
 
 struct tensor *op_dropout(struct tape *tape, struct tensor *x, float probability)
 {

@@ -14,7 +14,7 @@ static void gather_rows_backward(struct tape *tape, const struct node *node)
     LAUNCH(dy->dev, "gather_rows.cl", "gather_rows_backward", range_rows(dy->dev, (size_t)tensor_rows(dy)),
            ARG_BUFFER(dx), ARG_BUFFER(dy), ARG_BUFFER(rows), ARG_INT(tensor_width(dy)), ARG_INT(accumulate));
 }
-static const struct op gather_rows_op = {"gather_rows", gather_rows_backward};
+static const struct op gather_rows_op = {.name = "gather_rows", .backward = gather_rows_backward};
 
 static void check_rows(const int *rows, int count, int n)
 {

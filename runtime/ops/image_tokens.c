@@ -26,7 +26,7 @@ static void image_tokens_backward(struct tape *tape, const struct node *node)
                ARG_BUFFER(dclass_token), ARG_BUFFER(dposition), ARG_BUFFER(dy), ARG_INT(batch), ARG_INT(tokens),
                ARG_INT(width), ARG_INT(accumulate_class), ARG_INT(accumulate_position));
 }
-static const struct op image_tokens_op = {"image_tokens", image_tokens_backward};
+static const struct op image_tokens_op = {.name = "image_tokens", .backward = image_tokens_backward};
 
 struct tensor *op_image_tokens(struct tape *tape, struct tensor *patches, struct tensor *class_token,
                                struct tensor *position)

@@ -11,7 +11,7 @@ static void l2_normalise_backward(struct tape *tape, const struct node *node)
            ARG_BUFFER(dx), ARG_BUFFER(node->out->grad), ARG_BUFFER(y), ARG_BUFFER(inverse), ARG_INT(tensor_width(y)),
            ARG_INT(accumulate));
 }
-static const struct op l2_normalise_op = {"l2_normalise", l2_normalise_backward};
+static const struct op l2_normalise_op = {.name = "l2_normalise", .backward = l2_normalise_backward};
 
 struct tensor *op_l2_normalise(struct tape *tape, struct tensor *x)
 {

@@ -37,7 +37,21 @@ static void layernorm_backward(struct tape *tape, const struct node *node)
     finish_partial(dweight, weight_partial, add_weight);
     finish_partial(dbias, bias_partial, add_bias);
 }
-static const struct op layernorm_op = {"layernorm", layernorm_backward};
+
+static void launch_forward(struct tensor *y, struct tensor *stats, const struct tensor *x, const struct tensor *weight,
+                           const struct tensor *bias, float eps)
+{
+    LAUNCH(x->dev, "layernorm.cl", "layernorm_forward", range_rows(x->dev, (size_t)tensor_rows(x)), ARG_BUFFER(y),
+           ARG_BUFFER(stats), ARG_BUFFER(x), ARG_BUFFER(weight), ARG_BUFFER(bias), ARG_INT(tensor_width(x)),
+           ARG_FLOAT(eps));
+}
+
+static void layernorm_restore(const struct node *node)
+{
+    launch_forward(node->out, node->saved[1], node->saved[0], node->saved[2], node->in[2], node->real[0]);
+}
+static const struct op layernorm_op = {
+    .name = "layernorm", .backward = layernorm_backward, .restore = layernorm_restore};
 
 struct tensor *op_layernorm(struct tape *tape, struct tensor *x, struct tensor *weight, struct tensor *bias, float eps)
 {
@@ -47,8 +61,9 @@ struct tensor *op_layernorm(struct tape *tape, struct tensor *x, struct tensor *
     EXPECT(bias, "layernorm: bias", DTYPE_F32, width);
     struct tensor *y = tape_like(tape, x);
     struct tensor *stats = TAPE_TENSOR(tape, DTYPE_F32, rows, 2); /* mean and reciprocal deviation of each row */
-    LAUNCH(x->dev, "layernorm.cl", "layernorm_forward", range_rows(x->dev, (size_t)rows), ARG_BUFFER(y),
-           ARG_BUFFER(stats), ARG_BUFFER(x), ARG_BUFFER(weight), ARG_BUFFER(bias), ARG_INT(width), ARG_FLOAT(eps));
-    tape_push(tape, (struct node){.op = &layernorm_op, .in = {x, weight, bias}, .out = y, .saved = {x, stats, weight}});
+    launch_forward(y, stats, x, weight, bias, eps);
+    tape_push(tape,
+              (struct node){
+                  .op = &layernorm_op, .in = {x, weight, bias}, .out = y, .saved = {x, stats, weight}, .real = {eps}});
     return y;
 }

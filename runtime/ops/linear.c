@@ -23,7 +23,7 @@ static void linear_backward(struct tape *tape, const struct node *node)
     if (dbias)
         column_sum(dbias, dy, accumulate);
 }
-static const struct op linear_op = {"linear", linear_backward};
+static const struct op linear_op = {.name = "linear", .backward = linear_backward};
 
 struct tensor *op_linear(struct tape *tape, struct tensor *x, struct tensor *weight, struct tensor *bias,
                          enum activation activation)
@@ -67,7 +67,7 @@ static void product_backward(struct tape *tape, const struct node *node)
                             .c = dx,
                             .accumulate = accumulate});
 }
-static const struct op product_op = {"product", product_backward};
+static const struct op product_op = {.name = "product", .backward = product_backward};
 
 struct tensor *op_product(struct tape *tape, struct tensor *matrix, struct tensor *x)
 {

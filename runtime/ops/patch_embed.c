@@ -40,7 +40,7 @@ static void patch_embed_backward(struct tape *tape, const struct node *node)
     if (dbias)
         column_sum(dbias, dy, accumulate);
 }
-static const struct op patch_embed_op = {"patch_embed", patch_embed_backward};
+static const struct op patch_embed_op = {.name = "patch_embed", .backward = patch_embed_backward};
 
 struct tensor *op_patch_embed(struct tape *tape, struct tensor *images, struct tensor *weight, struct tensor *bias,
                               const float *mean, const float *std)

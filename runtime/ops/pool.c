@@ -10,7 +10,7 @@ static void pool_mean_backward(struct tape *tape, const struct node *node)
     LAUNCH(dy->dev, "pool.cl", "pool_mean_backward", range_rows(dy->dev, (size_t)tensor_rows(dy)), ARG_BUFFER(dx),
            ARG_BUFFER(dy), ARG_BUFFER(starts), ARG_INT(tensor_width(dy)), ARG_INT(accumulate));
 }
-static const struct op pool_mean_op = {"pool_mean", pool_mean_backward};
+static const struct op pool_mean_op = {.name = "pool_mean", .backward = pool_mean_backward};
 
 struct tensor *op_pool_mean(struct tape *tape, struct tensor *x, const struct segments *segments)
 {

@@ -29,7 +29,7 @@ static void residual_backward(struct tape *tape, const struct node *node)
     if (dscale)
         scale_gradient(dscale, dy, branch, accumulate);
 }
-static const struct op residual_op = {"residual", residual_backward};
+static const struct op residual_op = {.name = "residual", .backward = residual_backward};
 
 struct tensor *op_residual(struct tape *tape, struct tensor *x, struct tensor *branch, struct tensor *scale)
 {

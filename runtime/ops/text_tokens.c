@@ -68,7 +68,7 @@ static void text_tokens_backward(struct tape *tape, const struct node *node)
         column_sum(&first_row, dy, true);
     }
 }
-static const struct op text_tokens_op = {"text_tokens", text_tokens_backward};
+static const struct op text_tokens_op = {.name = "text_tokens", .backward = text_tokens_backward};
 
 /* rows [2, total]: each token's row of the word table (its id), then of the position table */
 static int *table_rows(const int *ids, const struct segments *segments, const int *lengths, int vocabulary,
