@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CLASSES = 16, OCTAVES = 40 };
+
 /* Free buffers, one list a size class. */
 struct pool {
-    struct buffer *free[512];
+    struct buffer *free[OCTAVES * CLASSES];
     size_t in_use, peak;
     size_t guard; /* bytes behind each buffer; 0 unless buffer_guard() was called */
     long guard_faults;
@@ -21,18 +23,34 @@ struct pool *pool_new(void)
     return mem_new(1, sizeof(struct pool));
 }
 
-/* Four classes an octave waste at most a fifth of a buffer, and let batches of nearly equal shape share memory. */
-static int size_class(size_t bytes, size_t *rounded)
+/* CLASSES an octave, so that a buffer wastes at most a sixteenth. */
+static int size_class(size_t bytes)
 {
     int octave = 10;
-    while (((size_t)1 << octave) < bytes)
+    while (((size_t)1 << (octave + 1)) < bytes)
         octave++;
-    size_t top = (size_t)1 << octave, step = top / 8;
-    int quarter = 0; /* top - quarter * step, while that is still enough */
-    while (quarter < 3 && octave > 10 && top - (size_t)(quarter + 1) * step >= bytes)
-        quarter++;
-    *rounded = top - (size_t)quarter * step;
-    return octave * 4 + quarter;
+    size_t bottom = (size_t)1 << octave, step = bottom / CLASSES;
+    int above = bytes <= bottom ? 0 : (int)((bytes - bottom + step - 1) / step);
+    return (octave - 10) * CLASSES + above;
+}
+
+static size_t class_bytes(int class)
+{
+    size_t bottom = (size_t)1 << (class / CLASSES + 10);
+    return bottom + (size_t)(class % CLASSES) * (bottom / CLASSES);
+}
+
+/* A free buffer of this class, or of one a little larger: batches of nearly equal shape share memory. */
+static struct buffer *take_free(struct pool *pool, int class)
+{
+    for (int c = class; c < class + CLASSES / 4; c++) {
+        struct buffer *buffer = pool->free[c];
+        if (buffer) {
+            pool->free[c] = buffer->next;
+            return buffer;
+        }
+    }
+    return NULL;
 }
 
 static void release_memory(struct buffer *buffer)
@@ -77,23 +95,22 @@ static cl_mem create(struct device *dev, size_t bytes)
 
 struct buffer *buffer_new(struct device *dev, size_t bytes)
 {
-    size_t rounded;
-    int slot = size_class(bytes + dev->pool->guard, &rounded);
-    struct buffer *buffer = dev->pool->free[slot];
-    if (buffer) {
-        dev->pool->free[slot] = buffer->next;
-    } else {
+    struct pool *pool = dev->pool;
+    int class = size_class(bytes + pool->guard);
+    struct buffer *buffer = take_free(pool, class);
+    if (!buffer) {
         buffer = mem_new(1, sizeof *buffer);
-        buffer->dev = dev;
-        buffer->memory = device_failed(dev) ? NULL : create(dev, rounded);
+        *buffer = (struct buffer){.dev = dev, .size_class = class};
+        buffer->memory = device_failed(dev) ? NULL : create(dev, class_bytes(class));
     }
     buffer->bytes = bytes;
     buffer->references = 1;
-    dev->pool->in_use += rounded;
-    if (dev->pool->in_use > dev->pool->peak)
-        dev->pool->peak = dev->pool->in_use;
-    if (dev->pool->guard && buffer->memory)
-        clEnqueueFillBuffer(dev->queue, buffer->memory, &guard_pattern, sizeof guard_pattern, 0, rounded, 0, NULL,
+    size_t room = class_bytes(buffer->size_class);
+    pool->in_use += room;
+    if (pool->in_use > pool->peak)
+        pool->peak = pool->in_use;
+    if (pool->guard && buffer->memory)
+        clEnqueueFillBuffer(dev->queue, buffer->memory, &guard_pattern, sizeof guard_pattern, 0, room / 4 * 4, 0, NULL,
                             NULL);
     return buffer;
 }
@@ -157,15 +174,13 @@ void buffer_drop(struct buffer *buffer)
     struct pool *pool = buffer->dev->pool;
     if (pool->guard && buffer->memory)
         check_guard(buffer);
-    size_t rounded;
-    int slot = size_class(buffer->bytes + pool->guard, &rounded);
-    pool->in_use -= rounded;
+    pool->in_use -= class_bytes(buffer->size_class);
     if (!buffer->memory) {
         release_memory(buffer);
         return;
     }
-    buffer->next = pool->free[slot];
-    pool->free[slot] = buffer;
+    buffer->next = pool->free[buffer->size_class];
+    pool->free[buffer->size_class] = buffer;
 }
 
 static void CL_CALLBACK free_staging(cl_event event, cl_int status, void *staging)

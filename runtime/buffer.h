@@ -21,6 +21,7 @@ struct buffer {
     struct device *dev;
     void *memory; /* cl_mem; NULL after a failed allocation */
     size_t bytes;
+    int size_class; /* of the memory, which may be larger than bytes */
     int references;
     struct buffer *parent; /* of a view */
     struct buffer *next;   /* in the pool's free list */
