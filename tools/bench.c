@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct bench_case *const groups[] = {bench_kernel_cases, bench_model_cases, bench_tool_cases};
+static const struct bench_case *const groups[] = {bench_kernel_cases, bench_op_cases, bench_model_cases,
+                                                  bench_tool_cases};
 enum { GROUPS = sizeof groups / sizeof *groups };
 
 int bench_peak(struct bench *bench, struct error *err)

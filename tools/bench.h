@@ -30,12 +30,15 @@ struct bench_case {
     const char *name, *words, *help;
     int (*run)(struct bench *bench, const char *const *words, int count, struct error *err);
 };
-extern const struct bench_case bench_kernel_cases[], bench_model_cases[],
+extern const struct bench_case bench_kernel_cases[], bench_op_cases[], bench_model_cases[],
     bench_tool_cases[]; /* each ends at name NULL */
 
 /* Runs `step` once, then until --runs are done, waiting for the device each time, and prints the median. */
 int bench_time(struct bench *bench, const char *name, void (*step)(void *context), void *context,
                const struct bench_work *work, struct error *err) MUST_CHECK;
+
+/* [rows, width] of numbers in [-1, 1]; caller frees. */
+struct tensor *bench_tensor(struct device *dev, int rows, int width);
 
 /* The device's limits, measured once. */
 int bench_peak(struct bench *bench, struct error *err) MUST_CHECK;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct tensor *bench_tensor(struct device *dev, int rows, int width)
+struct tensor *bench_tensor(struct device *dev, int rows, int width)
 {
     size_t count = (size_t)rows * (size_t)width;
     float *numbers = mem_new(count, sizeof *numbers); // [rows, width]
