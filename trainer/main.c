@@ -299,14 +299,12 @@ static int run(struct trainer *t, struct error *err)
         report_note(t, "interrupted; go on with --resume %s", t->folder);
         return 0;
     }
-    if (t->position.best >= 0)
-        report_note(t,
-                    "last epoch: recall@1/5/10 image->text %.1f/%.1f/%.1f %%, text->image %.1f/%.1f/%.1f %%; best mean "
-                    "recall %.1f %% in epoch %d",
-                    100 * last.recall.image_to_text[0], 100 * last.recall.image_to_text[1],
-                    100 * last.recall.image_to_text[2], 100 * last.recall.text_to_image[0],
-                    100 * last.recall.text_to_image[1], 100 * last.recall.text_to_image[2], 100 * t->position.best,
+    if (t->position.best >= 0) {
+        char recall[160];
+        report_recall(recall, sizeof recall, &last);
+        report_note(t, "last epoch: %s; best mean recall %.1f %% in epoch %d", recall, 100 * t->position.best,
                     t->position.best_epoch + 1);
+    }
     report_note(t, "model: %s/model", t->folder);
     return 0;
 }

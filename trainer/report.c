@@ -75,9 +75,8 @@ void report_flush(struct trainer *t, double rate)
     t->logged_at = clock_seconds();
 }
 
-void report_step(struct trainer *t, double rate, int pairs)
+void report_step(struct trainer *t, double rate)
 {
-    (void)pairs;
     bool due = t->settings.log_every > 0 ? t->unlogged >= t->settings.log_every
                                          : clock_seconds() - t->logged_at > 1 || t->unlogged == LOSS_SLOTS;
     if (due || t->unlogged == LOSS_SLOTS)
@@ -86,29 +85,44 @@ void report_step(struct trainer *t, double rate, int pairs)
     progress_step(&t->bar, t->position.step, "epoch %d  loss %.3f  lr %.2g", t->position.epoch + 1, loss, rate);
 }
 
+/* Validation figures are left out where nothing is held out. */
+static json_t *validation_json(const struct evaluation *e)
+{
+    const double *i2t = e->recall.image_to_text, *t2i = e->recall.text_to_image;
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "val_loss", e->loss, "text_retrieval_recall@1", i2t[0],
+                     "text_retrieval_recall@5", i2t[1], "text_retrieval_recall@10", i2t[2], "image_retrieval_recall@1",
+                     t2i[0], "image_retrieval_recall@5", t2i[1], "image_retrieval_recall@10", t2i[2]);
+}
+
+void report_recall(char *text, size_t room, const struct evaluation *e)
+{
+    const double *i2t = e->recall.image_to_text, *t2i = e->recall.text_to_image;
+    snprintf(text, room, "recall@1/5/10 image->text %.1f/%.1f/%.1f %%, text->image %.1f/%.1f/%.1f %%", 100 * i2t[0],
+             100 * i2t[1], 100 * i2t[2], 100 * t2i[0], 100 * t2i[1], 100 * t2i[2]);
+}
+
 void report_epoch(struct trainer *t, const struct evaluation *e, double seconds, int pairs, double rate)
 {
     double loss = t->epoch_losses ? t->epoch_loss / t->epoch_losses : 0;
-    const double *i2t = e->recall.image_to_text, *t2i = e->recall.text_to_image;
-    json_t *line =
-        json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "epoch", t->position.epoch + 1,
-                  "step", t->position.step, "train_loss", loss, "val_loss", e->loss, "text_retrieval_recall@1", i2t[0],
-                  "text_retrieval_recall@5", i2t[1], "text_retrieval_recall@10", i2t[2], "image_retrieval_recall@1",
-                  t2i[0], "image_retrieval_recall@5", t2i[1], "image_retrieval_recall@10", t2i[2], "lr", rate,
-                  "seconds", seconds, "pairs_per_s", pairs / seconds);
+    bool validated = t->data.val.photo_count > 0;
+    json_t *line = json_pack("{s:i, s:i, s:f, s:f, s:f, s:f}", "epoch", t->position.epoch + 1, "step", t->position.step,
+                             "train_loss", loss, "lr", rate, "seconds", seconds, "pairs_per_s", pairs / seconds);
     CHECK(line, "cannot make a line of results.jsonl");
+    if (validated)
+        json_object_update_new(line, validation_json(e));
     char *text = json_dumps(line, JSON_REAL_PRECISION(6) | JSON_COMPACT);
     fprintf(t->results, "%s\n", text);
     fflush(t->results);
     free(text);
     json_decref(line);
 
-    char summary[300];
-    snprintf(summary, sizeof summary,
-             "epoch %d: loss %.4f  val loss %.4f  recall@1/5/10 image->text %.1f/%.1f/%.1f %%  text->image "
-             "%.1f/%.1f/%.1f %%  %.0f pairs/s",
-             t->position.epoch + 1, loss, e->loss, 100 * i2t[0], 100 * i2t[1], 100 * i2t[2], 100 * t2i[0], 100 * t2i[1],
-             100 * t2i[2], pairs / seconds);
+    char recall[160], summary[300];
+    report_recall(recall, sizeof recall, e);
+    snprintf(summary, sizeof summary, "epoch %d: loss %.4f  %.0f pairs/s", t->position.epoch + 1, loss,
+             pairs / seconds);
+    size_t used = strlen(summary);
+    if (validated)
+        snprintf(summary + used, sizeof summary - used, "  val loss %.4f  %s", e->loss, recall);
     write_log(t, summary);
     t->epoch_loss = 0;
     t->epoch_losses = 0;

@@ -121,7 +121,7 @@ static void train_batch(struct trainer *t, struct batch *batch, struct prefetch 
     tape_reset(t->tape);
     t->position.step++;
     t->position.pair += batch->count;
-    report_step(t, t->settings.lr_head * factor, batch->count);
+    report_step(t, t->settings.lr_head * factor);
 }
 
 static struct prefetch *open_prefetch(const struct trainer *t, const struct pair *pairs, int count, const char **paths)

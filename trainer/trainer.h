@@ -62,9 +62,10 @@ void trainer_keep_best(struct trainer *t, const struct evaluation *evaluation);
 /* report.c */
 int report_open(struct trainer *t, struct error *err) MUST_CHECK;
 void report_close(struct trainer *t);
-void report_note(struct trainer *t, const char *format, ...) PRINTF_LIKE(2, 3); /* to stderr and out.log */
-void report_step(struct trainer *t, double rate, int pairs);                    /* after each step */
-void report_flush(struct trainer *t, double rate);                              /* waits for the device */
+void report_note(struct trainer *t, const char *format, ...) PRINTF_LIKE(2, 3);   /* to stderr and out.log */
+void report_step(struct trainer *t, double rate);                                 /* after each step */
+void report_flush(struct trainer *t, double rate);                                /* waits for the device */
+void report_recall(char *text, size_t room, const struct evaluation *evaluation); /* one line for people */
 void report_epoch(struct trainer *t, const struct evaluation *evaluation, double seconds, int pairs, double rate);
 
 #endif
