@@ -38,17 +38,19 @@ static int by_score_then_row(const void *a, const void *b)
     return x->row > y->row ? 1 : -1;
 }
 
-static void search_case(struct device *dev, size_t n, size_t dim, size_t q, size_t k)
+/* Searches for the best k, twice, and compares with sorting all rows. */
+static void assert_best(struct search *search, const float *rows, size_t n, size_t dim, const float *queries, size_t q,
+                        size_t k)
 {
     struct error err;
-    float *rows = small_integers(n * dim, n), *queries = small_integers(q * dim, 3);
-    struct search *search = search_open(dev, rows, n, dim);
     struct hit *hits = mem_new(q * k, sizeof *hits), *all = mem_new(n, sizeof *all);
     for (int run = 0; run < 2; run++) {
         assert_int_equal(search_run(hits, search, queries, q, k, &err), 0);
         for (size_t i = 0; i < q; i++) {
-            for (size_t r = 0; r < n; r++)
-                all[r] = (struct hit){r, exact_dot(queries + i * dim, rows + r * dim, dim)};
+            for (size_t r = 0; r < n; r++) {
+                float score = exact_dot(queries + i * dim, rows + r * dim, dim);
+                all[r] = (struct hit){r, isnan(score) ? -INFINITY : score};
+            }
             qsort(all, n, sizeof *all, by_score_then_row);
             for (size_t h = 0; h < k; h++) {
                 assert_int_equal(hits[i * k + h].row, all[h].row);
@@ -56,19 +58,27 @@ static void search_case(struct device *dev, size_t n, size_t dim, size_t q, size
             }
         }
     }
+    free(hits);
+    free(all);
+}
+
+static void search_case(struct device *dev, size_t n, size_t dim, size_t q, size_t k)
+{
+    float *rows = small_integers(n * dim, n), *queries = small_integers(q * dim, 3);
+    struct search *search = search_open(dev, rows, n, dim);
+    assert_best(search, rows, n, dim, queries, q, k);
     search_close(search);
     free(rows);
     free(queries);
-    free(hits);
-    free(all);
 }
 
 static void search_on(struct device *dev)
 {
     static const struct {
         size_t n, dim, q, k;
-    } cases[] = {{1, 1, 1, 1},    {7, 3, 2, 7},      {200, 2, 3, 1},
-                 {257, 31, 5, 9}, {300, 64, 130, 4}, {4200, 4096, 1, 10} /* more than one part */};
+    } cases[] = {{1, 1, 1, 1},     {7, 3, 2, 7},      {200, 2, 3, 1},
+                 {257, 31, 5, 9},  {300, 64, 130, 4}, {4200, 4096, 1, 10} /* more than one part */,
+                 {8209, 131, 3, 5}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         search_case(dev, cases[i].n, cases[i].dim, cases[i].q, cases[i].k);
 }
@@ -77,6 +87,160 @@ static void search_finds_what_brute_force_finds(void **state)
 {
     (void)state;
     for_each_device(search_on);
+}
+
+/* ---- rows that codes could get wrong ---- */
+
+enum { HARD_ROWS = 8209, HARD_DIM = 131 }; /* primes; enough numbers for codes */
+
+/* All of these keep sums exact: integers, times a power of two that is the same throughout a row. */
+static void fill_clustered(float *row, struct random *random, size_t r) /* neighbours differ by one here and there */
+{
+    struct random centre = random_begin(r / 1500);
+    for (int i = 0; i < HARD_DIM; i++)
+        row[i] = (float)random_below(&centre, 201) - 100 + (float)(random_below(random, 16) == 0);
+}
+
+static void fill_with_outlier(float *row, struct random *random, size_t r) /* its step swallows all other numbers */
+{
+    for (int i = 0; i < HARD_DIM; i++)
+        row[i] = (float)random_below(random, 17) - 8;
+    row[r % 3] = 32768;
+}
+
+static void fill_scaled(float *row, struct random *random, size_t r) /* too long for bounds, too short for codes */
+{
+    (void)r;
+    int exponent = (int)random_below(random, 161) - 80;
+    for (int i = 0; i < HARD_DIM; i++)
+        row[i] = ldexpf((float)random_below(random, 17) - 8, exponent);
+}
+
+static void fill_short(float *row, struct random *random, size_t r)
+{
+    (void)r;
+    for (int i = 0; i < HARD_DIM; i++)
+        row[i] = ldexpf((float)random_below(random, 17) - 8, -100);
+}
+
+static void fill_mostly_zero(float *row, struct random *random, size_t r)
+{
+    memset(row, 0, HARD_DIM * sizeof *row);
+    if (r % 1000 == 999)
+        row[random_below(random, HARD_DIM)] = 1;
+}
+
+static void fill_equal(float *row, struct random *random, size_t r)
+{
+    (void)random;
+    (void)r;
+    for (int i = 0; i < HARD_DIM; i++)
+        row[i] = (float)(i % 7);
+}
+
+static void fill_unusable(float *row, struct random *random, size_t r)
+{
+    static const float unusable[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < HARD_DIM; i++)
+        row[i] = (float)random_below(random, 5) - 2;
+    if (r % 400 < 3)
+        row[random_below(random, HARD_DIM)] = unusable[r % 400];
+}
+
+static void fill_nan(float *row, struct random *random, size_t r)
+{
+    for (int i = 0; i < HARD_DIM; i++)
+        row[i] = r % 2000 == 7 ? (float)random_below(random, 5) : NAN;
+}
+
+static void hard_rows_on(struct device *dev)
+{
+    static void (*const fills[])(float *row, struct random *random,
+                                 size_t r) = {fill_clustered,   fill_with_outlier, fill_scaled,   fill_short,
+                                              fill_mostly_zero, fill_equal,        fill_unusable, fill_nan};
+    static const size_t ks[] = {1, 10, 32, 33 /* more than a quarter of the slices */};
+    float *rows = mem_new((size_t)HARD_ROWS * HARD_DIM, sizeof *rows); // [HARD_ROWS, HARD_DIM]
+    float *queries = small_integers(2 * HARD_DIM, 11);                 // [2, HARD_DIM]
+    for (size_t f = 0; f < sizeof fills / sizeof *fills; f++) {
+        struct random random = random_begin(f);
+        for (size_t r = 0; r < HARD_ROWS; r++)
+            fills[f](rows + r * HARD_DIM, &random, r);
+        struct search *search = search_open(dev, rows, HARD_ROWS, HARD_DIM);
+        for (size_t i = 0; i < sizeof ks / sizeof *ks; i++)
+            assert_best(search, rows, HARD_ROWS, HARD_DIM, queries, 2, ks[i]);
+        search_close(search);
+    }
+    free(rows);
+    free(queries);
+}
+
+static void search_is_exact_on_hard_rows(void **state)
+{
+    (void)state;
+    for_each_device(hard_rows_on);
+}
+
+static void hard_queries_on(struct device *dev)
+{
+    static const float factors[] = {0, 0x1p-60f, 0x1p-39f, 0x1p50f, 0x1p70f, NAN, INFINITY};
+    float *rows = small_integers((size_t)HARD_ROWS * HARD_DIM, 5); // [HARD_ROWS, HARD_DIM]
+    struct search *search = search_open(dev, rows, HARD_ROWS, HARD_DIM);
+    for (size_t f = 0; f < sizeof factors / sizeof *factors; f++) {
+        float *query = small_integers(HARD_DIM, 6);
+        for (int i = 0; i < HARD_DIM; i++)
+            query[i] *= factors[f];
+        assert_best(search, rows, HARD_ROWS, HARD_DIM, query, 1, 10);
+        free(query);
+    }
+    search_close(search);
+    free(rows);
+}
+
+static void search_is_exact_for_hard_queries(void **state)
+{
+    (void)state;
+    for_each_device(hard_queries_on);
+}
+
+/* Where sums are rounded: all rows are scored when k is large, few when it is small; the best must be the same to the
+ * last bit. Unit rows, as embeddings are, near each other. */
+static void rounded_sums_on(struct device *dev)
+{
+    enum { N = 20011, DIM = 100, FEW = 10, MANY = 1000 };
+    struct error err;
+    struct random random = random_begin(9);
+    float *rows = mem_new(N * DIM, sizeof *rows); // [N, DIM]
+    for (size_t r = 0; r < N; r++) {
+        float squares = 0;
+        for (size_t i = r * DIM; i < (r + 1) * DIM; i++) {
+            rows[i] = (float)random_normal(&random) + (i % DIM == 3 ? 5.0f : 0.1f);
+            squares += rows[i] * rows[i];
+        }
+        for (size_t i = r * DIM; i < (r + 1) * DIM; i++)
+            rows[i] /= sqrtf(squares);
+    }
+    struct search *search = search_open(dev, rows, N, DIM);
+    struct hit *few = mem_new(FEW, sizeof *few), *many = mem_new(MANY, sizeof *many);
+    for (size_t query = 0; query < 20; query++) {
+        const float *row = rows + query * 997 * DIM;
+        assert_int_equal(search_run(few, search, row, 1, FEW, &err), 0);
+        assert_int_equal(search_run(many, search, row, 1, MANY, &err), 0);
+        assert_int_equal(few[0].row, query * 997);
+        for (size_t h = 0; h < FEW; h++) {
+            assert_int_equal(few[h].row, many[h].row);
+            assert_true(few[h].score == many[h].score);
+        }
+    }
+    search_close(search);
+    free(rows);
+    free(few);
+    free(many);
+}
+
+static void codes_change_no_answer(void **state)
+{
+    (void)state;
+    for_each_device(rounded_sums_on);
 }
 
 /* ---- recall ---- */
@@ -195,9 +359,15 @@ static void accuracy_by_hand(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(search_finds_what_brute_force_finds),  cmocka_unit_test(recall_of_right_pairs_is_one),
-        cmocka_unit_test(ties_and_nan_count_against_the_model), cmocka_unit_test(a_photo_is_found_by_its_best_caption),
-        cmocka_unit_test(recall_agrees_with_counting),          cmocka_unit_test(accuracy_by_hand),
+        cmocka_unit_test(search_is_exact_on_hard_rows),
+        cmocka_unit_test(search_is_exact_for_hard_queries),
+        cmocka_unit_test(codes_change_no_answer),
+        cmocka_unit_test(search_finds_what_brute_force_finds),
+        cmocka_unit_test(recall_of_right_pairs_is_one),
+        cmocka_unit_test(ties_and_nan_count_against_the_model),
+        cmocka_unit_test(a_photo_is_found_by_its_best_caption),
+        cmocka_unit_test(recall_agrees_with_counting),
+        cmocka_unit_test(accuracy_by_hand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
