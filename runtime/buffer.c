@@ -1,9 +1,11 @@
+#define _GNU_SOURCE
 #include "runtime/buffer.h"
 
 #include "runtime/opencl.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { CLASSES = 16, OCTAVES = 40 };
 
@@ -57,6 +59,7 @@ static void release_memory(struct buffer *buffer)
 {
     if (buffer->memory)
         clReleaseMemObject(buffer->memory);
+    free(buffer->host);
     free(buffer);
 }
 
@@ -77,20 +80,45 @@ void pool_free(struct pool *pool)
     free(pool);
 }
 
-static cl_mem create(struct device *dev, size_t bytes)
+/* A CPU driver's own memory comes in pages of 4 kB, and a matrix product that streams weights then waits for the page
+ * tables. Large buffers are put on huge pages of our own instead. NULL where that is not wanted or not to be had. */
+static void *new_huge_pages(const struct device *dev, size_t bytes)
+{
+    const size_t page = 2 << 20;
+    if (dev->info.device_class != DEVICE_CPU || bytes < page)
+        return NULL;
+    size_t rounded = (bytes + page - 1) / page * page;
+    void *memory = aligned_alloc(page, rounded);
+    if (memory)
+        madvise(memory, rounded, MADV_HUGEPAGE);
+    return memory;
+}
+
+static cl_int try_create(struct device *dev, struct buffer *buffer, size_t bytes)
 {
     cl_int code;
-    cl_mem memory = clCreateBuffer(dev->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    buffer->host = new_huge_pages(dev, bytes);
+    cl_mem_flags flags = CL_MEM_READ_WRITE | (buffer->host ? CL_MEM_USE_HOST_PTR : 0);
+    buffer->memory = clCreateBuffer(dev->context, flags, bytes, buffer->host, &code);
+    if (code != CL_SUCCESS) {
+        buffer->memory = NULL;
+        free(buffer->host);
+        buffer->host = NULL;
+    }
+    return code;
+}
+
+static void create(struct device *dev, struct buffer *buffer, size_t bytes)
+{
+    cl_int code = try_create(dev, buffer, bytes);
     if (code != CL_SUCCESS) { /* what the pool keeps may be what is missing */
         clFinish(dev->queue);
         pool_empty(dev->pool);
-        memory = clCreateBuffer(dev->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+        code = try_create(dev, buffer, bytes);
     }
     dev->counters.buffers_created++;
-    if (opencl_failed(dev, code, "cannot allocate %.1f MB (%.1f MB are in use); a smaller --batch-size needs less",
-                      (double)bytes / 1e6, (double)dev->pool->in_use / 1e6))
-        return NULL;
-    return memory;
+    opencl_failed(dev, code, "cannot allocate %.1f MB (%.1f MB are in use); a smaller --batch-size needs less",
+                  (double)bytes / 1e6, (double)dev->pool->in_use / 1e6);
 }
 
 struct buffer *buffer_new(struct device *dev, size_t bytes)
@@ -101,7 +129,8 @@ struct buffer *buffer_new(struct device *dev, size_t bytes)
     if (!buffer) {
         buffer = mem_new(1, sizeof *buffer);
         *buffer = (struct buffer){.dev = dev, .size_class = class};
-        buffer->memory = device_failed(dev) ? NULL : create(dev, class_bytes(class));
+        if (!device_failed(dev))
+            create(dev, buffer, class_bytes(class));
     }
     buffer->bytes = bytes;
     buffer->references = 1;

@@ -20,6 +20,7 @@ enum { BUFFER_ALIGNMENT = 1024 }; /* of views: no device asks for more than 4,09
 struct buffer {
     struct device *dev;
     void *memory; /* cl_mem; NULL after a failed allocation */
+    void *host;   /* where the memory lies, if we gave the driver our own */
     size_t bytes;
     int size_class; /* of the memory, which may be larger than bytes */
     int references;
