@@ -108,6 +108,18 @@ static void fill_with_outlier(float *row, struct random *random, size_t r) /* it
     row[r % 3] = 32768;
 }
 
+/* To a query of ones: codes are off by nearly all they can be, down for the few best rows and up for the others. Every
+ * other row is turned round, so that the centre is near zero. */
+static void fill_misleading(float *row, struct random *random, size_t r)
+{
+    for (int i = 1; i < HARD_DIM; i++)
+        row[i] = r % 900 == 5 ? 15 : i <= 100 ? 17 : 0;
+    row[0] = 127 * 32; /* so that the step is 32 */
+    row[HARD_DIM - 1] -= (float)random_below(random, 3);
+    for (int i = 0; i < HARD_DIM && r % 2 == 0; i++)
+        row[i] = -row[i];
+}
+
 static void fill_scaled(float *row, struct random *random, size_t r) /* too long for bounds, too short for codes */
 {
     (void)r;
@@ -155,19 +167,21 @@ static void fill_nan(float *row, struct random *random, size_t r)
 
 static void hard_rows_on(struct device *dev)
 {
-    static void (*const fills[])(float *row, struct random *random,
-                                 size_t r) = {fill_clustered,   fill_with_outlier, fill_scaled,   fill_short,
-                                              fill_mostly_zero, fill_equal,        fill_unusable, fill_nan};
+    static void (*const fills[])(float *row, struct random *random, size_t r) = {
+        fill_clustered,   fill_misleading, fill_with_outlier, fill_scaled, fill_short,
+        fill_mostly_zero, fill_equal,      fill_unusable,     fill_nan};
     static const size_t ks[] = {1, 10, 32, 33 /* more than a quarter of the slices */};
     float *rows = mem_new((size_t)HARD_ROWS * HARD_DIM, sizeof *rows); // [HARD_ROWS, HARD_DIM]
-    float *queries = small_integers(2 * HARD_DIM, 11);                 // [2, HARD_DIM]
+    float *queries = small_integers(3 * HARD_DIM, 11);                 // [3, HARD_DIM], the last all ones
+    for (int i = 0; i < HARD_DIM; i++)
+        queries[2 * HARD_DIM + i] = 1;
     for (size_t f = 0; f < sizeof fills / sizeof *fills; f++) {
         struct random random = random_begin(f);
         for (size_t r = 0; r < HARD_ROWS; r++)
             fills[f](rows + r * HARD_DIM, &random, r);
         struct search *search = search_open(dev, rows, HARD_ROWS, HARD_DIM);
         for (size_t i = 0; i < sizeof ks / sizeof *ks; i++)
-            assert_best(search, rows, HARD_ROWS, HARD_DIM, queries, 2, ks[i]);
+            assert_best(search, rows, HARD_ROWS, HARD_DIM, queries, 3, ks[i]);
         search_close(search);
     }
     free(rows);

@@ -8,21 +8,25 @@
  *     search_close(search);
  *
  * Scores are made on the device, the best are kept on the host. Among equal scores the lower row comes first, so a
- * search gives the same answer each time.
+ * search gives the same answer each time. A score that is not a number counts as -infinity.
+ *
+ * A few queries of many rows first read the rows as one byte a number (runtime/ops/row_codes.h), which takes a quarter
+ * of the time and leaves a few rows to look at. The answer is that of float32 scores of all rows, always:
+ * The k-th largest of the slices' highest lower bounds, the threshold, is reached by k rows at least, one in each of k
+ * slices; so the k best scores are all at or above it. A row with such a score has an upper bound at or above the
+ * threshold too, and every row that has one gets its float32 score, from the code that scores all rows otherwise. (The
+ * bounds leave out a part of the score that all rows share.)
  */
 #ifndef OCLIP_SEARCH_H
 #define OCLIP_SEARCH_H
 
 #include "runtime/device.h"
+#include "tools/hits.h"
 
 struct search;
 
-struct hit {
-    size_t row;
-    float score;
-};
-
-/* rows [n, dim]; copied to the device, failures of which come back from search_run. */
+/* rows [n, dim]; copied to the device (with their codes, 5 bytes a number), failures of which come back from
+ * search_run. */
 struct search *search_open(struct device *dev, const float *rows, size_t n, size_t dim);
 void search_close(struct search *search); /* NULL is fine */
 
