@@ -98,3 +98,19 @@ void golden_check(const struct golden *golden, const char *file, const struct te
     free(numbers);
     npy_free(&want);
 }
+
+void golden_check_gradient(const struct golden *golden, const struct param *param, double tolerance)
+{
+    CHECK(param->tensor->grad, "%s: %s is not trained", golden->folder, param->name);
+    size_t count = tensor_count(param->tensor);
+    float *got = golden_download(param->tensor->grad), *want = golden_download(param->tensor);
+    double *exact = mem_new(count, sizeof *exact); // [count]
+    for (size_t i = 0; i < count; i++)
+        exact[i] = (double)want[i];
+    char *what = mem_format("%s: gradient of %s", golden->folder, param->name);
+    check_close(what, got, exact, count, tolerance);
+    free(what);
+    free(exact);
+    free(want);
+    free(got);
+}

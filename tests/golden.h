@@ -35,6 +35,9 @@ struct tensor *golden_texts(struct tape *tape, const struct clip *clip, const st
 /* Holds a tensor against a file of the same shape. */
 void golden_check(const struct golden *golden, const char *file, const struct tensor *got, double tolerance);
 
+/* Holds the gradient of a parameter against the values it has, which were loaded from a golden file of gradients. */
+void golden_check_gradient(const struct golden *golden, const struct param *param, double tolerance);
+
 float *golden_download(const struct tensor *tensor); /* caller frees */
 
 #endif

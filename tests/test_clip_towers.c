@@ -69,22 +69,6 @@ static void load_gradients(struct clip *clip, const struct golden *golden, const
     free(path);
 }
 
-static void check_gradient(const struct golden *golden, const struct param *param)
-{
-    CHECK(param->tensor->grad, "%s: %s is not trained", golden->folder, param->name);
-    size_t count = tensor_count(param->tensor);
-    float *got = golden_download(param->tensor->grad), *want = golden_download(param->tensor);
-    double *exact = mem_new(count, sizeof *exact); // [count]
-    for (size_t i = 0; i < count; i++)
-        exact[i] = (double)want[i];
-    char *what = mem_format("%s: gradient of %s", golden->folder, param->name);
-    check_close(what, got, exact, count, gradient_tolerance);
-    free(what);
-    free(exact);
-    free(want);
-    free(got);
-}
-
 static void check_gradients(struct tape *tape, struct clip *clip, const struct golden *golden,
                             const struct golden_case *c)
 {
@@ -93,7 +77,7 @@ static void check_gradients(struct tape *tape, struct clip *clip, const struct g
     tape_backward(tape, loss);
     load_gradients(clip, golden, c);
     for (int i = 0; i < clip->arena->count; i++)
-        check_gradient(golden, &clip->arena->params[i]);
+        golden_check_gradient(golden, &clip->arena->params[i], gradient_tolerance);
 }
 
 /* What the layouts write is what was read: every tensor of the file, with its name, shape and numbers. */

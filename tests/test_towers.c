@@ -49,22 +49,6 @@ static void load_gradients(struct clip *clip, const struct golden *golden, bool 
     free(path);
 }
 
-static void check_gradient(const struct golden *golden, const struct param *param)
-{
-    CHECK(param->tensor->grad, "%s: %s is not trained", golden->folder, param->name);
-    size_t count = tensor_count(param->tensor);
-    float *got = golden_download(param->tensor->grad), *want = golden_download(param->tensor);
-    double *exact = mem_new(count, sizeof *exact); // [count]
-    for (size_t i = 0; i < count; i++)
-        exact[i] = (double)want[i];
-    char *what = mem_format("%s: gradient of %s", golden->folder, param->name);
-    check_close(what, got, exact, count, gradient_tolerance);
-    free(what);
-    free(exact);
-    free(want);
-    free(got);
-}
-
 static void check_tower(struct device *dev, const char *name, bool text, bool gradients)
 {
     char *folder = mem_format("towers/%s", name);
@@ -81,7 +65,7 @@ static void check_tower(struct device *dev, const char *name, bool text, bool gr
         backward(recording, features, &golden);
         load_gradients(clip, &golden, text);
         for (int i = 0; i < clip->arena->count; i++)
-            check_gradient(&golden, &clip->arena->params[i]);
+            golden_check_gradient(&golden, &clip->arena->params[i], gradient_tolerance);
     }
     printf("%s agrees\n", name);
     tape_free(recording);
