@@ -11,7 +11,7 @@
 static const struct tile {
     int vector, most_rows, vectors;
 } tiles[] = {{16, 8, 3}, {8, 6, 2}};
-enum { STRIP = 16, PACK_STEPS = 16, ROWS_TURNED = 64, COLUMNS_TURNED = 16 };
+enum { STRIP = 16, PACK_STEPS = 16 };
 
 static const struct tile *tile_of(const struct device *dev)
 {
@@ -40,43 +40,40 @@ static size_t divide_up(size_t count, size_t by)
 struct tile_build {
     char options[128];
 };
-static struct tile_build build_options(const struct tile *tile, int rows)
+static struct tile_build build_options(const struct tile *tile, int rows, bool a_packed, int panel)
 {
     struct tile_build build;
-    snprintf(build.options, sizeof build.options,
-             "-DMR=%d -DNV=%d -DSTRIP=%d -DPACK_STEPS=%d -DROWS_TURNED=%d -DCOLUMNS_TURNED=%d", rows, tile->vectors,
-             STRIP, PACK_STEPS, ROWS_TURNED, COLUMNS_TURNED);
+    snprintf(build.options, sizeof build.options, "-DMR=%d -DNV=%d -DSTRIP=%d -DA_PACKED=%d -DPANEL=%d -DPACK_STEPS=%d",
+             rows, tile->vectors, STRIP, a_packed, panel, PACK_STEPS);
     return build;
 }
 
-static void launch_one_item(struct device *dev, const char *kernel, struct launch_range range, struct tensor *out,
-                            const struct tensor *in, int size0, int size1)
+/* x [rows, width] in panels of so many columns, zeros beyond the width; the caller frees. */
+static struct tensor *pack(struct device *dev, const struct tensor *x, bool transposed, int rows, int width, int panel)
 {
     const struct tile *tile = tile_of(dev);
-    struct tile_build build = build_options(tile, tile->most_rows);
-    LAUNCH_WITH(dev, "gemm_tile.cl", kernel, build.options, range, ARG_BUFFER(out), ARG_BUFFER(in), ARG_INT(size0),
-                ARG_INT(size1));
+    struct tile_build build = build_options(tile, tile->most_rows, false, panel);
+    size_t panels = divide_up((size_t)width, (size_t)panel);
+    size_t items = transposed ? panels : divide_up((size_t)rows, PACK_STEPS);
+    struct tensor *packed = tensor_new(dev, DTYPE_F32, 2, (int[]){(int)panels * panel, rows});
+    LAUNCH_WITH(dev, "gemm_tile.cl", transposed ? "pack_transposed" : "pack_columns", build.options,
+                ((struct launch_range){{items, 1, 1}, 1}), ARG_BUFFER(packed), ARG_BUFFER(x), ARG_INT(width),
+                ARG_INT(rows));
+    return packed;
 }
 
-/* B in panels. What comes of a constant weight is kept with it; otherwise the caller frees. */
-static struct tensor *pack(struct device *dev, const struct gemm *call)
+/* What comes of a constant weight is kept with it. */
+static struct tensor *pack_b(struct device *dev, const struct gemm *call)
 {
     const struct tile *tile = tile_of(dev);
     int panel = tile->vectors * tile->vector;
-    size_t panels = divide_up((size_t)call->n, (size_t)panel);
     bool keep = call->b->constant && call->b_transposed;
-    struct tensor *packed = tensor_new(dev, DTYPE_F32, 2, (int[]){(int)panels * panel, call->k});
     if (keep && call->b->packed) {
-        buffer_drop(packed->buffer);
-        packed->buffer = buffer_share(call->b->packed);
+        struct tensor *packed = mem_new(1, sizeof *packed);
+        *packed = (struct tensor){.dev = dev, .dtype = DTYPE_F32, .ndim = 1, .buffer = buffer_share(call->b->packed)};
         return packed;
     }
-    if (call->b_transposed)
-        launch_one_item(dev, "pack_transposed", (struct launch_range){{panels, 1, 1}, 1}, packed, call->b, call->n,
-                        call->k);
-    else
-        launch_one_item(dev, "pack_straight", (struct launch_range){{divide_up((size_t)call->k, PACK_STEPS), 1, 1}, 1},
-                        packed, call->b, call->n, call->k);
+    struct tensor *packed = pack(dev, call->b, call->b_transposed, call->k, call->n, panel);
     if (keep)
         call->b->packed = buffer_share(packed->buffer);
     return packed;
@@ -92,23 +89,19 @@ static void run(struct device *dev, const struct gemm *call)
 {
     const struct tile *tile = tile_of(dev);
     int height = tile_rows(tile, call->m);
-    struct tile_build build = build_options(tile, height);
-    struct tensor *packed = pack(dev, call), *rows = NULL;
-    if (call->a_transposed) {
-        rows = tensor_new(dev, DTYPE_F32, 2, (int[]){call->m, call->k});
-        struct launch_range blocks = {
-            {divide_up((size_t)call->m, COLUMNS_TURNED), divide_up((size_t)call->k, ROWS_TURNED), 1}, 1};
-        launch_one_item(dev, "transpose", blocks, rows, call->a, call->k, call->m);
-    }
+    struct tile_build build = build_options(tile, height, call->a_transposed, 1);
+    struct tensor *columns = pack_b(dev, call), *rows = NULL;
+    if (call->a_transposed)
+        rows = pack(dev, call->a, false, call->k, call->m, height);
     struct launch_range range = {{divide_up((size_t)call->n, (size_t)(tile->vectors * tile->vector)),
                                   divide_up((size_t)call->m, (size_t)(height * STRIP)), 1},
                                  1};
     device_profile_shape(dev, call->m, call->n, call->k);
     LAUNCH_WITH(dev, "gemm_tile.cl", "gemm_tile", build.options, range, ARG_BUFFER(call->c),
-                ARG_BUFFER(rows ? rows : call->a), ARG_BUFFER(packed), ARG_BUFFER(call->bias),
+                ARG_BUFFER(rows ? rows : call->a), ARG_BUFFER(columns), ARG_BUFFER(call->bias),
                 ARG_BUFFER(call->residual), ARG_INT(call->m), ARG_INT(call->n), ARG_INT(call->k),
                 ARG_INT(call->accumulate), ARG_INT((int)call->activation));
-    tensor_free(packed);
+    tensor_free(columns);
     tensor_free(rows);
 }
 
