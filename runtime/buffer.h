@@ -1,4 +1,5 @@
-/* Device memory from a caching pool: what is released is handed out again, so a steady state creates no buffer.
+/* Device memory from a caching pool (pool.h): what is released is handed out again, so a steady state asks the driver
+ * for none.
  *
  *     struct buffer *b = buffer_new(dev, bytes);          // contents undefined
  *     buffer_upload(b, 0, numbers, bytes);                // copies at once, does not wait for the device
@@ -20,12 +21,11 @@ enum { BUFFER_ALIGNMENT = 1024 }; /* of views: no device asks for more than 4,09
 struct buffer {
     struct device *dev;
     void *memory; /* cl_mem; NULL after a failed allocation */
-    void *host;   /* where the memory lies, if we gave the driver our own */
     size_t bytes;
-    int size_class; /* of the memory, which may be larger than bytes */
     int references;
-    struct buffer *parent; /* of a view */
-    struct buffer *next;   /* in the pool's free list */
+    struct range *range;   /* of the pool; NULL for a view */
+    struct buffer *parent; /* of a view: the buffer that it is part of, */
+    size_t start;          /* from this byte on */
 };
 
 struct buffer *buffer_new(struct device *dev, size_t bytes);
