@@ -1,19 +1,25 @@
 // The Euclidean norm of all gradients, in two stages of fixed order.
 
-// A chunk's sum of squares.  parts [chunks], grads [blocks * block], block being a multiple of VEC
-ROW_KERNEL void grad_norm_parts(global float *parts, global const float *grads, int blocks, int block)
+#define BLOCK 256 // ARENA_BLOCK of runtime/arena.h
+
+// A chunk's sum of squares.  parts [..]: a bucket's begin at `part`; blocks [.., 2] and grads [count * BLOCK] as in
+// adamw.cl, for the `count` blocks from `first` on
+ROW_KERNEL void grad_norm_parts(global float *parts, global const float *grads, global const int2 *blocks, int part,
+                                int first, int count)
 {
     ROW_SCRATCH(scratch);
-    size_t start = (size_t)get_group_id(0) * CHUNK;
-    int n = (int)min((size_t)CHUNK, (size_t)blocks * block - start);
+    int begin = (int)get_group_id(0) * (CHUNK / BLOCK), end = min(begin + CHUNK / BLOCK, count);
     vfloat sum = 0;
-    for (EACH(i, n)) {
-        vfloat g = XCAT(vload, VEC)(0, grads + start + i);
-        sum += g * g;
+    for (int i = begin; i < end; i++) {
+        int used = blocks[first + i].y;
+        for (EACH(j, used)) {
+            vfloat g = vec_load(grads + (size_t)i * BLOCK, j, used, 0);
+            sum += g * g;
+        }
     }
-    float part = row_sum(vec_sum(sum), scratch);
+    float total = row_sum(vec_sum(sum), scratch);
     if (LANE == 0)
-        parts[get_group_id(0)] = part;
+        parts[part + get_group_id(0)] = total;
 }
 
 // One work-group.  norm [2]: the norm, and what to multiply the gradients with so that theirs is at most max_norm

@@ -36,12 +36,16 @@ void arena_free(struct arena *arena)
         tensor_free(arena->params[i].tensor);
         free(arena->params[i].name);
     }
+    for (int i = 0; i < arena->bucket_count; i++) {
+        buffer_drop(arena->buckets[i].grads);
+        free(arena->buckets[i].params);
+    }
+    free(arena->buckets);
     buffer_drop(arena->values);
-    buffer_drop(arena->grads);
     buffer_drop(arena->moment1);
     buffer_drop(arena->moment2);
     buffer_drop(arena->frozen);
-    buffer_drop(arena->block_rates);
+    buffer_drop(arena->blocks);
     free(arena->params);
     free(arena);
 }
@@ -81,19 +85,46 @@ static struct buffer *zeroed(struct device *dev, size_t numbers)
     return buffer;
 }
 
-static void upload_block_rates(struct arena *arena)
+/* For each block: group * 2 + 1 if weight decay applies, and how many of its numbers are in use. */
+static void upload_blocks(struct arena *arena)
 {
-    size_t blocks = arena->trained_numbers / ARENA_BLOCK;
-    int *rates = mem_new(blocks, sizeof *rates); // [blocks]
+    size_t bytes = arena->trained_numbers / ARENA_BLOCK * 2 * sizeof(int);
+    int(*blocks)[2] = mem_new(1, bytes); // [blocks, 2]
     for (int i = 0; i < arena->count; i++) {
         const struct param *param = &arena->params[i];
-        for (size_t block = 0; param->trained && block < padded(param) / ARENA_BLOCK; block++)
-            rates[param->offset / ARENA_BLOCK + block] =
-                param->group * 2 + (arena->decay_vectors || param->tensor->ndim > 1);
+        size_t count = tensor_count(param->tensor), first = param->offset / ARENA_BLOCK;
+        for (size_t block = 0; param->trained && block < padded(param) / ARENA_BLOCK; block++) {
+            size_t left = count - block * ARENA_BLOCK;
+            blocks[first + block][0] = param->group * 2 + (arena->decay_vectors || param->tensor->ndim > 1);
+            blocks[first + block][1] = left < ARENA_BLOCK ? (int)left : ARENA_BLOCK;
+        }
     }
-    arena->block_rates = buffer_new(arena->dev, blocks * sizeof *rates);
-    buffer_upload(arena->block_rates, 0, rates, blocks * sizeof *rates);
-    free(rates);
+    arena->blocks = buffer_new(arena->dev, bytes);
+    buffer_upload(arena->blocks, 0, blocks, bytes);
+    free(blocks);
+}
+
+/* Buckets are small enough for their memory to be a small part of a step's, large enough for one launch to be worth
+ * it. A larger parameter has one of its own. */
+static void fill_buckets(struct arena *arena)
+{
+    const size_t most = 4 << 20;
+    arena->buckets = mem_new((size_t)arena->count, sizeof *arena->buckets);
+    struct bucket *bucket = NULL;
+    for (int i = 0; i < arena->count; i++) {
+        const struct param *param = &arena->params[i];
+        if (!param->trained)
+            continue;
+        if (!bucket || bucket->numbers + padded(param) > most) {
+            bucket = &arena->buckets[arena->bucket_count++];
+            *bucket = (struct bucket){.dev = arena->dev, .first = param->offset};
+        }
+        param->tensor->bucket = bucket;
+        param->tensor->in_bucket = bucket->numbers;
+        bucket->numbers += padded(param);
+        bucket->params = mem_grow(bucket->params, (size_t)++bucket->count, sizeof *bucket->params);
+        bucket->params[bucket->count - 1] = param->tensor;
+    }
 }
 
 static void bind(struct arena *arena, struct param *param)
@@ -104,13 +135,6 @@ static void bind(struct arena *arena, struct param *param)
     tensor->buffer = buffer_view(param->trained ? arena->values : arena->frozen, offset, bytes);
     tensor->needs_grad = param->trained;
     tensor->constant = !param->trained;
-    if (param->trained) {
-        struct tensor *grad = mem_new(1, sizeof *grad);
-        *grad = *tensor;
-        grad->needs_grad = false;
-        grad->buffer = buffer_view(arena->grads, offset, bytes);
-        tensor->grad = grad;
-    }
 }
 
 int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_groups, struct error *err)
@@ -125,10 +149,10 @@ int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_gro
     }
     if (arena->trained_numbers) {
         arena->values = zeroed(dev, arena->trained_numbers);
-        arena->grads = zeroed(dev, arena->trained_numbers);
         arena->moment1 = zeroed(dev, arena->trained_numbers);
         arena->moment2 = zeroed(dev, arena->trained_numbers);
-        upload_block_rates(arena);
+        upload_blocks(arena);
+        fill_buckets(arena);
     }
     if (arena->frozen_numbers)
         arena->frozen = zeroed(dev, arena->frozen_numbers);

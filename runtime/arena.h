@@ -1,4 +1,4 @@
-/* Parameters, in flat memory: one launch updates them all, one write saves them all.
+/* Parameters, in flat memory: one write saves them all.
  *
  *     struct arena *arena = arena_new();
  *     struct tensor *w = arena_add(arena, GROUP_HEAD, init_normal(0.02f), 2, (int[]){512, 384}, "%s.weight", "fc1");
@@ -6,13 +6,13 @@
  *     arena_initialise(arena, 1u << GROUP_HEAD, seed);
  *     arena_upload(arena, arena_find(arena, "image_head.fc1.weight"), numbers);
  *
- * Trained parameters come first, in the order they were added, each padded to ARENA_BLOCK numbers, with gradients and
- * the two moments of AdamW in equal layout beside them. Frozen ones have values only.
+ * Trained parameters come first, in the order they were added, each padded to ARENA_BLOCK numbers, with the two moments
+ * of AdamW in equal layout beside them. Their gradients come and go by bucket (bucket.h). Frozen ones have values only.
  */
 #ifndef OCLIP_ARENA_H
 #define OCLIP_ARENA_H
 
-#include "runtime/tensor.h"
+#include "runtime/bucket.h"
 
 #include <stdint.h>
 
@@ -40,11 +40,13 @@ struct arena {
     struct device *dev;
     struct param *params; // [count]
     int count, capacity;
-    size_t trained_numbers, frozen_numbers;            /* padded */
-    struct buffer *values, *grads, *moment1, *moment2; // [trained_numbers] float; NULL when nothing is trained
-    struct buffer *frozen;                             // [frozen_numbers] float
-    struct buffer *block_rates; // [trained_numbers / ARENA_BLOCK] int: group * 2 + 1 if weight decay applies
-    bool decay_vectors;         /* weight decay also for what has one dimension: norms, biases, the logit scale */
+    size_t trained_numbers, frozen_numbers;    /* padded */
+    struct buffer *values, *moment1, *moment2; // [trained_numbers] float; NULL when nothing is trained
+    struct buffer *frozen;                     // [frozen_numbers] float
+    struct bucket *buckets;                    // [bucket_count]: the trained parameters in order
+    int bucket_count;
+    struct buffer *blocks; // [trained_numbers / ARENA_BLOCK, 2] int: what adamw.cl and grad_norm.cl know of a block
+    bool decay_vectors;    /* weight decay also for what has one dimension: norms, biases, the logit scale */
 };
 
 struct arena *arena_new(void);
@@ -54,7 +56,7 @@ void arena_free(struct arena *arena);
 struct tensor *arena_add(struct arena *arena, int group, struct param_init init, int ndim, const int *dim,
                          const char *format, ...) PRINTF_LIKE(6, 7);
 
-/* Gives every parameter its memory; `trained_groups` is a bit mask. Moments and gradients start at zero. */
+/* Gives every parameter its memory; `trained_groups` is a bit mask. Moments start at zero. */
 int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_groups, struct error *err) MUST_CHECK;
 
 /* Gives the parameters of these groups (a bit mask) their first values; they depend on name and seed alone. */

@@ -1,5 +1,6 @@
 #include "runtime/tape.h"
 
+#include "runtime/bucket.h"
 #include "runtime/launch.h"
 #include "runtime/util/random.h"
 
@@ -20,6 +21,8 @@ struct tape {
     int node_count, node_capacity;
     struct pending pending[NODE_INPUTS];
     int pending_count;
+    void (*complete)(void *context, struct bucket *bucket);
+    void *complete_context;
     struct random random;
 };
 
@@ -30,12 +33,24 @@ struct tape *tape_new(struct device *dev, bool recording)
     return tape;
 }
 
+/* The nodes left are not coming back for what they use. */
+static void forget_nodes(struct tape *tape)
+{
+    for (int n = 0; n < tape->node_count; n++) {
+        const struct node *node = &tape->nodes[n];
+        for (int i = 0; i < NODE_INPUTS; i++)
+            if (node->in[i] && node->in[i]->bucket)
+                node->in[i]->uses--;
+    }
+    tape->node_count = 0;
+}
+
 void tape_reset(struct tape *tape)
 {
+    forget_nodes(tape);
     for (int i = 0; i < tape->tensor_count; i++)
         tensor_free(tape->tensors[i]);
     tape->tensor_count = 0;
-    tape->node_count = 0;
 }
 
 void tape_free(struct tape *tape)
@@ -159,6 +174,9 @@ void tape_push(struct tape *tape, struct node node)
         tape->node_capacity = tape->node_capacity ? 2 * tape->node_capacity : 256;
         tape->nodes = mem_grow(tape->nodes, (size_t)tape->node_capacity, sizeof *tape->nodes);
     }
+    for (int i = 0; i < NODE_INPUTS; i++)
+        if (node.in[i] && node.in[i]->bucket)
+            node.in[i]->uses++;
     for (int i = 0; i < NODE_SAVED; i++)
         if (node.saved[i])
             node.saved[i]->saves++;
@@ -199,6 +217,17 @@ static bool is_root(const struct tensor *tensor, struct tensor *const *roots, in
     return false;
 }
 
+/* A parameter whose last use has flown back may complete its bucket. */
+static void count_use(struct tape *tape, struct tensor *param)
+{
+    struct bucket *bucket = param ? param->bucket : NULL;
+    if (!bucket || --param->uses > 0)
+        return;
+    bucket->complete++;
+    if (tape->complete && bucket_complete(bucket))
+        tape->complete(tape->complete_context, bucket);
+}
+
 /* What only this node still held: its gradient, its output, and what it had saved. */
 static void release_node(struct node *node, struct tensor *const *roots, int count)
 {
@@ -226,7 +255,15 @@ void tape_backward_from(struct tape *tape, struct tensor *const *outputs, struct
         }
         add_pending(tape);
         release_node(node, outputs, count);
+        for (int i = 0; i < NODE_INPUTS; i++)
+            count_use(tape, node->in[i]);
     }
+}
+
+void tape_when_complete(struct tape *tape, void (*complete)(void *context, struct bucket *bucket), void *context)
+{
+    tape->complete = complete;
+    tape->complete_context = context;
 }
 
 void tape_backward(struct tape *tape, struct tensor *loss)
@@ -242,7 +279,7 @@ struct tensor *tape_grad(struct tape *tape, struct tensor *x, int *accumulate)
     if (!x || !x->needs_grad)
         return NULL;
     if (!x->grad) {
-        x->grad = tensor_new(tape->dev, x->dtype, x->ndim, x->dim);
+        x->grad = x->bucket ? bucket_grad(x) : tensor_new(tape->dev, x->dtype, x->ndim, x->dim);
         if (accumulate)
             *accumulate = 0;
         return x->grad;
@@ -263,15 +300,18 @@ void tape_grad_alias(struct tape *tape, struct tensor *x, struct tensor *grad)
     if (!x || !x->needs_grad)
         return;
     CHECK(tensor_count(x) == tensor_count(grad), "a gradient %s for %s", tensor_shape(grad).text, tensor_shape(x).text);
-    if (!x->grad) {
+    if (!x->grad && !x->bucket) {
         x->grad = alias(grad, x->ndim, x->dim);
         return;
     }
     int accumulate;
     struct tensor *to = tape_grad(tape, x, &accumulate);
     size_t count = tensor_count(to);
-    LAUNCH(tape->dev, "residual.cl", "accumulate", range_chunks(tape->dev, count), ARG_BUFFER(to), ARG_BUFFER(grad),
-           ARG_INT((int)count));
+    if (!accumulate)
+        buffer_copy(to->buffer, 0, grad->buffer, 0, tensor_bytes(to));
+    else
+        LAUNCH(tape->dev, "residual.cl", "accumulate", range_chunks(tape->dev, count), ARG_BUFFER(to), ARG_BUFFER(grad),
+               ARG_INT((int)count));
 }
 
 void tape_seed(struct tape *tape, uint64_t seed)

@@ -18,7 +18,7 @@
 #ifndef OCLIP_TAPE_H
 #define OCLIP_TAPE_H
 
-#include "runtime/tensor.h"
+#include "runtime/bucket.h"
 
 #include <stdint.h>
 
@@ -71,6 +71,10 @@ bool tape_recording(const struct tape *tape);
 /* Runs backward from `loss` (one number, gradient 1), or from several tensors whose gradients are given. */
 void tape_backward(struct tape *tape, struct tensor *loss);
 void tape_backward_from(struct tape *tape, struct tensor *const *outputs, struct tensor *const *gradients, int count);
+
+/* From now on, backward passes call this for each bucket of parameters (bucket.h) that will get nothing more in them.
+ * NULL: for none. */
+void tape_when_complete(struct tape *tape, void (*complete)(void *context, struct bucket *bucket), void *context);
 
 /* For backward functions: where to write the gradient of `x`; NULL when x needs none.
  * With `accumulate` the kernel adds to what is there when *accumulate is 1, and overwrites when it is 0.

@@ -26,6 +26,9 @@ struct tensor {
     bool on_tape;          /* owned by a tape */
     int maker;             /* 1 + the node on the tape whose output it is; 0: none */
     int saves;             /* backward passes to come that need the values */
+    struct bucket *bucket; /* of a trained parameter: where its gradient lives (bucket.h), */
+    size_t in_bucket;      /* from this number on */
+    int uses;              /* of a trained parameter: nodes on a tape that will add to its gradient */
     struct buffer *packed; /* derived from a constant; freed with the tensor */
 };
 

@@ -91,6 +91,8 @@ static void new_gradients(struct model *model, double scale, uint64_t *state)
             continue;
         fill(model->grads[i], model->counts[i], scale, state);
         float *floats = to_floats(model->grads[i], model->counts[i]);
+        if (!param->tensor->grad)
+            param->tensor->grad = bucket_grad(param->tensor);
         tensor_upload(param->tensor->grad, floats);
         free(floats);
     }

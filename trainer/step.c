@@ -112,9 +112,8 @@ static void train_batch(struct trainer *t, struct batch *batch, struct prefetch 
     struct tensor *images = image_features(t, batch, prefetch);
     if (images) {
         struct tensor *loss = clip_loss(t->tape, t->clip, images, text_features(t, batch));
-        tape_backward(t->tape, loss);
         struct adamw adamw = optimizer_at(t, t->position.step, factor);
-        adamw_step(t->clip->arena, &adamw);
+        adamw_backward(t->tape, loss, t->clip->arena, &adamw);
         buffer_copy(t->losses->buffer, (size_t)t->unlogged * sizeof(float), loss->buffer, 0, sizeof(float));
         t->unlogged++;
     }

@@ -4,14 +4,25 @@
 #include "runtime/ops/grad_norm.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 _Static_assert(ARENA_BLOCK == 256 && LAUNCH_CHUNK % ARENA_BLOCK == 0, "cl/adamw.cl says so too");
 
-/* For each value of arena->block_rates (group * 2 + decay): what the kernel multiplies the update and the value with.
- * [16, 2]; caller frees. */
-static struct tensor *new_rates(struct device *dev, const struct adamw *settings, double rest_of_beta1)
+/* One step over the buckets of an arena. */
+struct update {
+    struct arena *arena;
+    const struct adamw *settings;
+    struct tensor *rates; // [16, 2]
+    struct tensor *norm;  // [2], or NULL: no clipping
+    bool *done;           // [arena->bucket_count]
+};
+
+/* For each value of a block's first number (group * 2 + decay): what the kernel multiplies the update and the value
+ * with. [16, 2]; caller frees. */
+static struct tensor *new_rates(struct device *dev, const struct adamw *settings)
 {
     float numbers[2 * ADAMW_GROUPS][2];
+    double rest_of_beta1 = 1 - pow((double)settings->beta1, settings->step);
     for (int group = 0; group < ADAMW_GROUPS; group++) {
         double rate = (double)settings->rates[group];
         for (int decay = 0; decay < 2; decay++) {
@@ -24,21 +35,59 @@ static struct tensor *new_rates(struct device *dev, const struct adamw *settings
     return rates;
 }
 
-void adamw_step(struct arena *arena, const struct adamw *settings)
+static void update_bucket(void *context, struct bucket *bucket)
+{
+    struct update *update = context;
+    const struct arena *arena = update->arena;
+    const struct adamw *s = update->settings;
+    double beta1 = (double)s->beta1, beta2 = (double)s->beta2;
+    bucket_fill(bucket);
+    LAUNCH(arena->dev, "adamw.cl", "adamw_step", range_chunks(arena->dev, bucket->numbers), ARG_MEMORY(arena->values),
+           ARG_MEMORY(arena->moment1), ARG_MEMORY(arena->moment2), ARG_MEMORY(bucket->grads), ARG_MEMORY(arena->blocks),
+           ARG_BUFFER(update->rates), ARG_BUFFER(update->norm), ARG_FLOAT(s->beta1), ARG_FLOAT(s->beta2),
+           ARG_FLOAT((float)(1 - beta1)), ARG_FLOAT((float)(1 - beta2)),
+           ARG_FLOAT((float)sqrt(1 - pow(beta2, s->step))), ARG_FLOAT(s->eps),
+           ARG_INT((int)(bucket->first / ARENA_BLOCK)), ARG_INT((int)(bucket->numbers / ARENA_BLOCK)));
+    bucket_clear(bucket);
+    update->done[bucket - arena->buckets] = true;
+}
+
+static struct update update_begin(struct arena *arena, const struct adamw *settings)
 {
     CHECK(settings->step >= 1, "adamw: steps count from 1, not %d", settings->step);
+    return (struct update){.arena = arena,
+                           .settings = settings,
+                           .rates = new_rates(arena->dev, settings),
+                           .done = mem_new((size_t)arena->bucket_count, sizeof(bool))};
+}
+
+static void update_end(struct update *update)
+{
+    struct arena *arena = update->arena;
+    if (update->settings->max_norm > 0)
+        update->norm = grad_norm(arena, update->settings->max_norm);
+    for (int i = 0; i < arena->bucket_count; i++)
+        if (!update->done[i])
+            update_bucket(update, &arena->buckets[i]);
+    tensor_free(update->rates);
+    tensor_free(update->norm);
+    free(update->done);
+}
+
+void adamw_step(struct arena *arena, const struct adamw *settings)
+{
     if (arena->trained_numbers == 0)
         return;
-    struct device *dev = arena->dev;
-    double beta1 = (double)settings->beta1, beta2 = (double)settings->beta2;
-    struct tensor *norm = settings->max_norm > 0 ? grad_norm(arena, settings->max_norm) : NULL;
-    struct tensor *rates = new_rates(dev, settings, 1 - pow(beta1, settings->step));
-    LAUNCH(dev, "adamw.cl", "adamw_step", range_chunks(dev, arena->trained_numbers), ARG_MEMORY(arena->values),
-           ARG_MEMORY(arena->grads), ARG_MEMORY(arena->moment1), ARG_MEMORY(arena->moment2),
-           ARG_MEMORY(arena->block_rates), ARG_BUFFER(rates), ARG_BUFFER(norm), ARG_FLOAT(settings->beta1),
-           ARG_FLOAT(settings->beta2), ARG_FLOAT((float)(1 - beta1)), ARG_FLOAT((float)(1 - beta2)),
-           ARG_FLOAT((float)sqrt(1 - pow(beta2, settings->step))), ARG_FLOAT(settings->eps),
-           ARG_INT((int)(arena->trained_numbers / ARENA_BLOCK)));
-    tensor_free(rates);
-    tensor_free(norm);
+    struct update update = update_begin(arena, settings);
+    update_end(&update);
+}
+
+void adamw_backward(struct tape *tape, struct tensor *loss, struct arena *arena, const struct adamw *settings)
+{
+    struct update update = update_begin(arena, settings);
+    if (settings->max_norm == 0)
+        tape_when_complete(tape, update_bucket, &update);
+    tape_backward(tape, loss);
+    tape_when_complete(tape, NULL, NULL);
+    update_end(&update);
 }

@@ -1,21 +1,22 @@
-/* AdamW (Loshchilov, Hutter 2019) over every trained parameter of an arena: one launch, plus two when gradients are
- * clipped. The host does not wait.
+/* AdamW (Loshchilov, Hutter 2019) over every trained parameter of an arena. The host does not wait.
  *
  *     struct adamw settings = {.beta1 = 0.9f, .beta2 = 0.98f, .eps = 1e-6f, .max_norm = 1};
  *     settings.rates[GROUP_IMAGE] = 1e-5f;
  *     settings.weight_decay[GROUP_IMAGE] = 0.2f;
  *     for (settings.step = 1; ; settings.step++) {
- *         ... forward, backward ...
- *         adamw_step(arena, &settings);           // and the gradients are zero again
+ *         ... forward ...
+ *         adamw_backward(tape, loss, arena, &settings);
  *     }
  *
  * With torch.optim.AdamW's formula: p *= 1 - rate * decay; p -= rate * m_hat / (sqrt(v_hat) + eps), where decay is 0
- * for parameters that the arena exempts (arena->block_rates). The arena keeps both moments.
+ * for parameters that the arena exempts (arena->decay_vectors). The arena keeps both moments. A parameter without a
+ * gradient counts as one whose gradient is zero.
  */
 #ifndef OCLIP_ADAMW_H
 #define OCLIP_ADAMW_H
 
 #include "runtime/arena.h"
+#include "runtime/tape.h"
 
 enum { ADAMW_GROUPS = 8 };
 
@@ -27,7 +28,11 @@ struct adamw {
     int step;                         /* counted from 1 */
 };
 
-/* Does nothing where nothing is trained. */
+/* Uses the gradients and lets them go. Does nothing where nothing is trained. */
 void adamw_step(struct arena *arena, const struct adamw *settings);
+
+/* tape_backward() and adamw_step() in one. Where gradients are not clipped, parameters are updated as soon as their
+ * bucket is complete, so that no more than a few gradients exist at a time. */
+void adamw_backward(struct tape *tape, struct tensor *loss, struct arena *arena, const struct adamw *settings);
 
 #endif
