@@ -48,6 +48,11 @@ struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tens
     return op_contrastive(tape, image, text, clip->logit_scale, clip->raw_scale);
 }
 
+void clip_checkpoint_blocks(struct clip *clip)
+{
+    clip->image.blocks.config.checkpointing = clip->text.blocks.config.checkpointing = true;
+}
+
 struct clip *clip_new(struct device *dev)
 {
     struct clip *clip = mem_new(1, sizeof *clip);

@@ -70,6 +70,9 @@ void clip_close(struct clip *clip); /* NULL is fine */
 /* Writes the folder so that a half-written one is never taken for a model: model.safetensors comes last. */
 int clip_save(const struct clip *clip, const char *folder, struct error *err) MUST_CHECK;
 
+/* Training keeps less from here on: each tower's blocks are run again in the backward pass (tape_checkpoint). */
+void clip_checkpoint_blocks(struct clip *clip);
+
 /* The towers' own outputs. pictures [n, side, side, 3] u8 -> [n, image.features];
  * ids packed on the host [sum of lengths], lengths [n] -> [n, text.features] */
 struct tensor *clip_image_features(struct tape *tape, const struct clip *clip, struct tensor *pictures);

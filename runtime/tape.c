@@ -4,6 +4,7 @@
 #include "runtime/launch.h"
 #include "runtime/util/random.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +15,8 @@ struct pending {
 
 struct tape {
     struct device *dev;
-    bool recording;
-    struct tensor **tensors; // [tensor_count], in order of birth
+    bool training, recording; /* the first without the second inside a checkpoint's forward pass */
+    struct tensor **tensors;  // [tensor_count], in order of birth
     int tensor_count, tensor_capacity;
     struct node *nodes; // [node_count], in order of execution
     int node_count, node_capacity;
@@ -29,7 +30,7 @@ struct tape {
 struct tape *tape_new(struct device *dev, bool recording)
 {
     struct tape *tape = mem_new(1, sizeof *tape);
-    *tape = (struct tape){.dev = dev, .recording = recording};
+    *tape = (struct tape){.dev = dev, .training = recording, .recording = recording};
     return tape;
 }
 
@@ -41,6 +42,7 @@ static void forget_nodes(struct tape *tape)
         for (int i = 0; i < NODE_INPUTS; i++)
             if (node->in[i] && node->in[i]->bucket)
                 node->in[i]->uses--;
+        free(node->owned);
     }
     tape->node_count = 0;
 }
@@ -66,6 +68,11 @@ void tape_free(struct tape *tape)
 struct device *tape_device(const struct tape *tape)
 {
     return tape->dev;
+}
+
+bool tape_training(const struct tape *tape)
+{
+    return tape->training;
 }
 
 bool tape_recording(const struct tape *tape)
@@ -163,13 +170,8 @@ struct tensor *tape_leave(struct tape *tape, int scope, struct tensor *keep)
     return keep;
 }
 
-void tape_push(struct tape *tape, struct node node)
+static void record(struct tape *tape, struct node node)
 {
-    bool needed = false;
-    for (int i = 0; i < NODE_INPUTS; i++)
-        needed = needed || (node.in[i] && node.in[i]->needs_grad);
-    if (!tape->recording || !needed)
-        return;
     if (tape->node_count == tape->node_capacity) {
         tape->node_capacity = tape->node_capacity ? 2 * tape->node_capacity : 256;
         tape->nodes = mem_grow(tape->nodes, (size_t)tape->node_capacity, sizeof *tape->nodes);
@@ -183,6 +185,15 @@ void tape_push(struct tape *tape, struct node node)
     tape->nodes[tape->node_count++] = node;
     node.out->needs_grad = true;
     node.out->maker = tape->node_count;
+}
+
+void tape_push(struct tape *tape, struct node node)
+{
+    bool needed = false;
+    for (int i = 0; i < NODE_INPUTS; i++)
+        needed = needed || (node.in[i] && node.in[i]->needs_grad);
+    if (tape->recording && needed)
+        record(tape, node);
 }
 
 /* Before a gradient is added to: what it may share its memory with must not change. */
@@ -238,6 +249,7 @@ static void release_node(struct node *node, struct tensor *const *roots, int cou
     for (int i = 0; i < NODE_SAVED; i++)
         if (node->saved[i] && --node->saved[i]->saves == 0 && node->saved[i]->on_tape)
             drop_values(node->saved[i]);
+    free(node->owned);
 }
 
 void tape_backward_from(struct tape *tape, struct tensor *const *outputs, struct tensor *const *gradients, int count)
@@ -313,6 +325,50 @@ void tape_grad_alias(struct tape *tape, struct tensor *x, struct tensor *grad)
         LAUNCH(tape->dev, "residual.cl", "accumulate", range_chunks(tape->dev, count), ARG_BUFFER(to), ARG_BUFFER(grad),
                ARG_INT((int)count));
 }
+
+/* ---- checkpoints ---- */
+
+/* What makes a checkpoint's output again; `random` is the state it started from. */
+struct rerun {
+    tape_function *function;
+    struct random random;
+    max_align_t context[];
+};
+
+static void checkpoint_backward(struct tape *tape, const struct node *node)
+{
+    const struct rerun *rerun = node->owned;
+    struct tensor *x = node->in[0];
+    struct tape *again = tape_new(tape->dev, true);
+    again->random = rerun->random;
+    tape_when_complete(again, tape->complete, tape->complete_context);
+    struct tensor *start = own(again, alias(x, x->ndim, x->dim));
+    start->needs_grad = x->needs_grad;
+    struct tensor *y = rerun->function(again, rerun->context, start);
+    tape_backward_from(again, &y, &node->out->grad, 1);
+    if (start->grad)
+        tape_grad_alias(tape, x, start->grad);
+    tape_free(again);
+}
+static const struct op checkpoint_op = {.name = "checkpoint", .backward = checkpoint_backward};
+
+struct tensor *tape_checkpoint(struct tape *tape, tape_function *function, const void *context, size_t context_bytes,
+                               struct tensor *x, struct tensor *also)
+{
+    if (!tape->recording)
+        return function(tape, context, x);
+    struct rerun *rerun = mem_new(1, sizeof *rerun + context_bytes);
+    rerun->function = function;
+    rerun->random = tape->random;
+    memcpy(rerun->context, context, context_bytes);
+    tape->recording = false;
+    struct tensor *y = function(tape, context, x);
+    tape->recording = true;
+    record(tape, (struct node){.op = &checkpoint_op, .in = {x}, .out = y, .saved = {x, also}, .owned = rerun});
+    return y;
+}
+
+/* ---- random numbers ---- */
 
 void tape_seed(struct tape *tape, uint64_t seed)
 {

@@ -44,6 +44,7 @@ struct node {
     int integer[4];
     float real[4];
     const void *more; /* what else backward needs; must outlive the tape's step */
+    void *owned;      /* the same, freed with the node */
 };
 
 struct tape *tape_new(struct device *dev, bool recording);
@@ -67,6 +68,15 @@ struct tensor *tape_leave(struct tape *tape, int scope, struct tensor *keep); /*
 /* Records a node if any of its inputs needs a gradient and the tape records; then out->needs_grad is set. */
 void tape_push(struct tape *tape, struct node node);
 bool tape_recording(const struct tape *tape);
+bool tape_training(const struct tape *tape); /* dropout is on */
+
+/* Gradient checkpointing (Chen et al. 2016): y = function(tape, context, x), of which nothing is kept but x; the
+ * backward pass runs the function again, with the same random numbers. The context is copied. `also` is a tensor of
+ * this tape that the function reads, or NULL. Only for functions with parameters that are trained, or an x that needs a
+ * gradient, and only if no other function uses those parameters. */
+typedef struct tensor *tape_function(struct tape *tape, const void *context, struct tensor *x);
+struct tensor *tape_checkpoint(struct tape *tape, tape_function *function, const void *context, size_t context_bytes,
+                               struct tensor *x, struct tensor *also);
 
 /* Runs backward from `loss` (one number, gradient 1), or from several tensors whose gradients are given. */
 void tape_backward(struct tape *tape, struct tensor *loss);

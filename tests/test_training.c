@@ -225,12 +225,60 @@ static void check_second_start(struct device *built, const struct golden *golden
     device_close(dev);
 }
 
+/* ---- ways to take the same step ---- */
+
+enum way { WAY_APART, WAY_TOGETHER, WAY_CHECKPOINTED };
+
+/* What the parameters are after three steps with dropout. [trained_numbers]; caller frees. */
+static float *values_after(struct device *dev, const struct golden *golden, enum way way)
+{
+    struct clip *clip = open_model(dev, golden->folder);
+    struct adamw settings = optimizer;
+    settings.max_norm = 0;
+    clip->image.blocks.config.dropout = clip->text.blocks.config.dropout = 0.3f;
+    if (way == WAY_CHECKPOINTED)
+        clip_checkpoint_blocks(clip);
+    struct tape *tape = tape_new(dev, true);
+    for (settings.step = 1; settings.step <= 3; settings.step++) {
+        tape_seed(tape, (uint64_t)settings.step);
+        struct tensor *loss = forward(tape, clip, golden);
+        if (way == WAY_APART) {
+            tape_backward(tape, loss);
+            adamw_step(clip->arena, &settings);
+        } else {
+            adamw_backward(tape, loss, clip->arena, &settings);
+        }
+        tape_reset(tape);
+    }
+    size_t bytes = clip->arena->trained_numbers * sizeof(float);
+    float *values = mem_new(bytes, 1);
+    buffer_download(values, clip->arena->values, 0, bytes);
+    tape_free(tape);
+    clip_close(clip);
+    return values;
+}
+
+static void check_ways(struct device *dev, const struct golden *golden)
+{
+    struct clip *clip = open_model(dev, golden->folder);
+    size_t bytes = clip->arena->trained_numbers * sizeof(float);
+    clip_close(clip);
+    float *apart = values_after(dev, golden, WAY_APART);
+    for (enum way way = WAY_TOGETHER; way <= WAY_CHECKPOINTED; way++) {
+        float *values = values_after(dev, golden, way);
+        CHECK(memcmp(values, apart, bytes) == 0, "way %d to train ends elsewhere than backward pass, then update", way);
+        free(values);
+    }
+    free(apart);
+}
+
 static void test(struct device *dev)
 {
     struct golden golden = golden_open("training");
     check_losses(dev, &golden);
     check_directions(dev, &golden);
     check_saving(dev, &golden);
+    check_ways(dev, &golden);
     check_second_start(dev, &golden);
     golden_close(&golden);
 }

@@ -123,6 +123,8 @@ int main(int argc, char **argv)
         {"tokenizer", OPTION_TEXT, &bench.tokenizer, "DIR", "the folder whose tokenizer reads them", 0},
         {"rows", OPTION_INT, &bench.rows, "N", "rows to search", 0},
         {"dim", OPTION_INT, &bench.dim, "N", "numbers a row", 0},
+        {"grad-checkpointing", OPTION_FLAG, &bench.checkpointing, NULL,
+         "train with blocks run again in the backward pass", 0},
         {"profile", OPTION_TEXT, &bench.profile, "FILE", "write a Chrome trace, and a table by kernel on stderr", 0},
         {"runs", OPTION_INT, &bench.runs, "N", "runs counted, behind one that is not", 'n'},
         SESSION_OPTIONS(bench.session),

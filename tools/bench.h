@@ -18,6 +18,7 @@ struct bench {
     struct session session;
     int batch, tokens, rows, dim, runs;
     const char *texts, *tokenizer, *profile;
+    bool checkpointing;
     struct peak peak; /* zero until bench_peak() has measured it */
 };
 

@@ -64,6 +64,8 @@ static int step_open(struct bench *bench, struct step *step, const char *model, 
     *step = (struct step){.batch = bench->batch};
     if (open_model(bench, step, model, training, err) != 0)
         return -1;
+    if (bench->checkpointing)
+        clip_checkpoint_blocks(step->clip);
     step->tape = tape_new(bench->session.dev, training);
     step->adamw = (struct adamw){.beta1 = 0.9f, .beta2 = 0.98f, .eps = 1e-6f};
     for (int group = 0; group < 4; group++)

@@ -140,11 +140,13 @@ static int open_model(struct trainer *t, struct error *err)
     return result;
 }
 
-static void set_dropout(struct trainer *t)
+static void set_training(struct trainer *t)
 {
     t->clip->image_head.dropout = t->clip->text_head.dropout = (float)t->settings.dropout;
     if (t->settings.no_tower_dropout)
         t->clip->text.config.blocks.dropout = t->clip->text.blocks.config.dropout = 0;
+    if (t->settings.grad_checkpointing)
+        clip_checkpoint_blocks(t->clip);
 }
 
 /* Features of locked towers; photos that turn out unreadable leave the data. */
@@ -210,7 +212,7 @@ static int open_all(struct trainer *t, struct error *err)
     report_note(t, "%s", device_info(t->dev)->label);
     if (open_model(t, err) != 0)
         return -1;
-    set_dropout(t);
+    set_training(t);
     if (open_features(t, err) != 0)
         return -1;
     plan_steps(t);

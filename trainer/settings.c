@@ -48,6 +48,8 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"beta2", OPTION_REAL, &s->beta2, "B", "AdamW's second beta", 0},
         {"eps", OPTION_REAL, &s->eps, "E", "AdamW's epsilon", 0},
         {"grad-clip-norm", OPTION_REAL, &s->grad_clip, "NORM", "clip gradients to this norm (0: not)", 0},
+        {"grad-checkpointing", OPTION_FLAG, &s->grad_checkpointing, NULL,
+         "less memory: run each block of the towers again in the backward pass", 0},
         {"dropout", OPTION_REAL, &s->dropout, "P", "dropout in the heads; 0 turns the towers' off too", 0},
         {"warmup", OPTION_INT, &s->warmup, "STEPS", "steps of linear warm-up", 0},
         {"lr-scheduler", OPTION_TEXT, &s->scheduler_name, "cosine|const|plateau", "learning-rate schedule", 0},

@@ -27,6 +27,7 @@ struct settings {
     int embed_dim, max_tokens;
     bool lock_image, lock_text, keep_scale; /* keep_scale: the logit scale is not trained */
     double dropout;                         /* of the heads */
+    bool grad_checkpointing;
     bool no_tower_dropout;
     bool seed_faults; /* --recipe seed: raw logit scale, embeddings not normalised in the loss */
     /* optimisation */

@@ -79,14 +79,32 @@ static struct tensor *block_forward(struct tape *tape, const struct transformer_
     return first ? x : norm_forward(tape, &block->norm2, x);
 }
 
+/* A block by itself, for the backward pass to run again. */
+struct block_call {
+    const struct transformer_config *config;
+    const struct transformer_block *block;
+    struct segments segments;
+};
+
+static struct tensor *run_block(struct tape *tape, const void *context, struct tensor *x)
+{
+    const struct block_call *call = context;
+    return block_forward(tape, call->config, call->block, x, &call->segments, NULL);
+}
+
 struct tensor *transformer_forward(struct tape *tape, const struct transformer *transformer, struct tensor *x,
                                    const struct segments *segments, const struct wanted_rows *wanted)
 {
     const struct transformer_config *config = &transformer->config;
     int scope = tape_scope(tape);
     for (int i = 0; i < config->layers; i++) {
-        bool last = i == config->layers - 1;
-        x = block_forward(tape, config, &transformer->blocks[i], x, segments, last ? wanted : NULL);
+        const struct transformer_block *block = &transformer->blocks[i];
+        bool last = i == config->layers - 1; /* run again at once, it would save nothing */
+        bool trained = x->needs_grad || block->qkv.weight->needs_grad;
+        struct block_call call = {config, block, *segments};
+        x = config->checkpointing && trained && !last
+                ? tape_checkpoint(tape, run_block, &call, sizeof call, x, segments->starts)
+                : block_forward(tape, config, block, x, segments, last ? wanted : NULL);
         tape_leave(tape, scope, x);
     }
     return x;

@@ -20,7 +20,8 @@ struct transformer_config {
     bool norm_first;
     bool layer_scale; /* Touvron et al. 2021 */
     bool causal;
-    float dropout; /* on each branch's output, in training */
+    float dropout;      /* on each branch's output, in training */
+    bool checkpointing; /* keep only what goes into each block, and run the block again in the backward pass */
 };
 
 struct transformer_block {

@@ -26,7 +26,7 @@ struct tensor *op_dropout(struct tape *tape, struct tensor *x, float probability
 {
     CHECK(probability >= 0 && probability < 1, "dropout with probability %g", (double)probability);
     CHECK(x->dtype == DTYPE_F32, "dropout of %s, which are no floats", tensor_shape(x).text);
-    if (!tape_recording(tape) || probability == 0)
+    if (!tape_training(tape) || probability == 0)
         return x;
     uint64_t seed = tape_next_seed(tape);
     struct tensor *y = tape_like(tape, x);
