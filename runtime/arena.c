@@ -161,6 +161,16 @@ int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_gro
     return device_failed(dev) ? device_finish(dev, err) : 0;
 }
 
+static void draw(float *numbers, struct param_init init, struct random *random, size_t count)
+{
+    if (init.deviation != 0 && !init.uniform)
+        random_fill_normal(numbers, random, count);
+    for (size_t i = 0; init.uniform && i < count; i++)
+        numbers[i] = (float)(2 * random_uniform(random) - 1);
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = init.mean + init.deviation * numbers[i];
+}
+
 void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed)
 {
     for (int i = 0; i < arena->count; i++) {
@@ -171,13 +181,8 @@ void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed)
         hash_add_text(&name, param->name);
         struct random random = random_begin(seed ^ name.low);
         size_t count = tensor_count(param->tensor);
-        float *numbers = mem_new(count, sizeof *numbers); // [count]
-        for (size_t j = 0; j < count; j++) {
-            double draw = param->init.deviation == 0 ? 0
-                          : param->init.uniform      ? 2 * random_uniform(&random) - 1
-                                                     : random_normal(&random);
-            numbers[j] = param->init.mean + param->init.deviation * (float)draw;
-        }
+        float *numbers = mem_new(count, sizeof *numbers); // [count], zeros
+        draw(numbers, param->init, &random, count);
         arena_upload(arena, param, numbers);
         free(numbers);
     }

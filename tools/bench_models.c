@@ -15,6 +15,7 @@ struct step {
     struct clip *clip;
     struct tape *tape;
     unsigned char *pixels;     // [batch, side, side, 3]
+    const char *photo;         /* the first of them is read from this file in each run; NULL: none */
     struct packed_texts texts; // batch texts
     int batch;
     struct adamw adamw;
@@ -99,9 +100,17 @@ static struct tensor *text_features(struct step *step)
     return clip_text_features(step->tape, step->clip, step->texts.ids, step->texts.lengths, step->texts.count);
 }
 
+static void read_photo(struct step *step)
+{
+    struct error err;
+    CHECK(preprocess_file(step->pixels, &step->clip->preprocess, step->photo, &err) == 0, "%s", err.text);
+}
+
 static void image_step(void *context)
 {
     struct step *step = context;
+    if (step->photo)
+        read_photo(step);
     image_features(step);
     tape_reset(step->tape);
 }
@@ -123,28 +132,33 @@ static void train_step(void *context)
     tape_reset(step->tape);
 }
 
-/* Multiply-adds of the matrix products of one forward pass, counted as two: 24 width^2 a token and block, 4 tokens
- * width for the attention of each (twice that where it is not causal), and the patch embedding. */
-static double block_flops(const struct transformer_config *blocks, double tokens, double context)
+/* Multiply-adds of the matrix products of one forward pass, counted as two: 24 width^2 a token and block, and the
+ * attention of each to `context` tokens. The last block goes on with `wanted` rows only (wanted_rows of transformer.h).
+ */
+static double block_flops(const struct transformer_config *blocks, double tokens, double context, double wanted)
 {
     double width = blocks->width, mlp = blocks->mlp_width;
-    return blocks->layers * tokens * (8 * width * width + 4 * width * mlp + 4 * context * width);
+    double attention = 6 * width * width + 4 * context * width, rest = 2 * width * width + 4 * width * mlp;
+    return blocks->layers * tokens * attention + ((blocks->layers - 1) * tokens + wanted) * rest;
 }
 
 static double image_flops(const struct step *step)
 {
     const struct vit_config *vit = &step->clip->image.config;
     double side = vit->image_side / vit->patch, patches = side * side;
-    return step->batch * (block_flops(&vit->blocks, patches + 1, patches + 1) +
+    return step->batch * (block_flops(&vit->blocks, patches + 1, patches + 1, 1) +
                           2 * patches * 3 * vit->patch * vit->patch * vit->blocks.width);
 }
 
 static double text_flops(const struct step *step)
 {
-    const struct transformer_config *blocks = &step->clip->text.config.blocks;
+    const struct text_config *text = &step->clip->text.config;
     double flops = 0;
-    for (int i = 0; i < step->texts.count; i++)
-        flops += block_flops(blocks, step->texts.lengths[i], step->texts.lengths[i] * (blocks->causal ? 0.5 : 1.0));
+    for (int i = 0; i < step->texts.count; i++) {
+        double tokens = step->texts.lengths[i], context = text->blocks.causal ? tokens / 2 : tokens;
+        flops += block_flops(&text->blocks, tokens, context,
+                             text->blocks.causal || text->pooling != POOLING_MEAN ? 1 : tokens);
+    }
     return flops;
 }
 
@@ -165,6 +179,9 @@ static int run_model(struct bench *bench, const char *what, const char *const *w
         return error_set(err, EXIT_USAGE, "%s wants a model: a preset (%s) or a folder", what, preset_names());
     struct step step;
     int result = step_open(bench, &step, words[0], kinds[kind].passes > 1, err);
+    step.photo = count > 1 ? words[1] : NULL;
+    if (step.photo && result == 0 && !file_exists(step.photo))
+        result = error_set(err, EXIT_USAGE, "no photo %s", step.photo);
     if (result == 0 && ((kinds[kind].image && !step.clip->has_image) || (kinds[kind].text && !step.clip->has_text)))
         result = error_set(err, EXIT_USAGE, "%s has no tower for \"%s\"", words[0], what);
     if (result == 0) {
@@ -198,7 +215,8 @@ static int run_train(struct bench *bench, const char *const *words, int count, s
 }
 
 const struct bench_case bench_model_cases[] = {
-    {"image", "MODEL", "pictures through the image tower", run_image},
+    {"image", "MODEL [PHOTO]", "pictures through the image tower; the first from this file, decoded in each run",
+     run_image},
     {"text", "MODEL", "texts through the text tower: --tokens random ids each, or --texts", run_text},
     {"train", "MODEL", "a training step: forward, backward, AdamW", run_train},
     {0},

@@ -27,6 +27,20 @@ double random_normal(struct random *random)
     return radius * cos(two_pi * random_uniform(random));
 }
 
+/* Both numbers of each pair, in float: a model has hundreds of millions. */
+void random_fill_normal(float *numbers, struct random *random, size_t count)
+{
+    const float two_pi = 6.2831853f;
+    for (size_t i = 0; i < count; i += 2) {
+        uint64_t bits = random_bits(random);
+        float radius = sqrtf(-2 * logf((float)((bits >> 40) + 1) * 0x1p-24f));
+        float angle = two_pi * (float)(bits & 0xffffff) * 0x1p-24f;
+        numbers[i] = radius * cosf(angle);
+        if (i + 1 < count)
+            numbers[i + 1] = radius * sinf(angle);
+    }
+}
+
 size_t random_below(struct random *random, size_t limit)
 {
     return (size_t)(random_uniform(random) * (double)limit);

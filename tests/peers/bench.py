@@ -56,6 +56,7 @@ class Case(NamedTuple):
     peers: dict  # side: its options
     runs: int = 5  # timed in one turn
     needs: tuple = ()  # options of this program
+    variants: dict = {}  # column: what BENCH is given besides
     whole: bool = False  # oclip's time is that of the process, its start included; nothing warms up
 
 
@@ -111,16 +112,18 @@ def captions(arguments):
 
 def training_cases(arguments):
     table, train = "Training steps, batch 32, AdamW", ["train", "ViT-B-32", "--batch", 32]
+    less = {"oclip --grad-checkpointing": ["--grad-checkpointing"]}
     options = {"batch": 32}
     yield Case(table, "CLIP ViT-B/32, 77 tokens", [*train, "--tokens", 77],
-               {"torch_train": options, "compile_train": options}, runs=1)
+               {"torch_train": options, "compile_train": options}, runs=1, variants=less)
     yield Case(table, "CLIP ViT-B/32, real captions (PyTorch pads to 77)", [*train, *captions(arguments)],
-               {"torch_train": options | {"texts": arguments.texts}}, runs=1, needs=("texts", "tokenizer"))
+               {"torch_train": options | {"texts": arguments.texts}}, runs=1, needs=("texts", "tokenizer"),
+               variants=less)
     wordpiece = f"{arguments.towers}/all-MiniLM-L6-v2"  # BERT's own vocabulary
     yield Case(table, "seed: ViT-B/16 and BERT-base, real captions (PyTorch pads to 100)",
                ["train", "seed", "--batch", 32, "--texts", arguments.texts, "--tokenizer", wordpiece],
                {"torch_seed": options | {"texts": arguments.texts, "tokenizer": wordpiece}}, runs=1,
-               needs=("texts", "towers"))
+               needs=("texts", "towers"), variants=less)
 
 
 def photo_cases(arguments, scratch):
@@ -184,11 +187,11 @@ class Bench:
         self.device = None
         self.left_out = []
 
-    def ours(self, case):
+    def ours(self, case, extra=()):
         if case.whole:
             _, seconds, peak = run([self.program.with_name("embed"), *case.words])
             return Measured(1e3 * seconds, peak)
-        line, _, peak = run([self.program, *case.words, "--json", "--quiet", "--runs", case.runs])
+        line, _, peak = run([self.program, *case.words, *extra, "--json", "--quiet", "--runs", case.runs])
         measured = json.loads(line)
         self.device = measured["device"]
         return Measured(measured["ms"], peak)
@@ -201,6 +204,8 @@ class Bench:
     def measure(self, case):
         """{column: Measured}, oclip's first; without those that failed"""
         turns = {"oclip": lambda: self.ours(case)}
+        for column, extra in case.variants.items():
+            turns[column] = lambda extra=extra: self.ours(case, extra)
         for side in case.peers:
             turns[PEERS[side][0]] = lambda side=side: self.theirs(case, side)
         taken = {column: [] for column in turns}
