@@ -1,5 +1,5 @@
-// Matrix product for CPU-class devices: one work-item computes a strip of STRIP panels of MR rows by NR columns, with
-// an MR x NR tile of C held in registers. Built with -DMR, -DNV (vectors a tile row) and -DSTRIP.
+// Matrix product for CPU-class devices: one work-item computes a strip of NR columns by `strip` rows, with an MR x NR
+// tile of C held in registers. Built with -DMR and -DNV (vectors a tile row).
 //
 // B is packed in panels of NR columns, so that a step reads one run of NR numbers: packed[panel][k][NR], zeros beyond n.
 // A is read as it is, row by row: MR broadcasts a step. A transposed one (-DA_PACKED=1) would be a page a step, so it
@@ -35,11 +35,11 @@ static inline void multiply_tile(vfloat acc[MR][NV], global const float *a, glob
 }
 
 ONE_ITEM void gemm_tile(global float *c, global const float *a, global const float *packed, global const float *bias,
-                        global const float *residual, int m, int n, int k, int accumulate, int activation)
+                        global const float *residual, int m, int n, int k, int strip, int accumulate, int activation)
 {
-    int column = (int)get_group_id(0) * NR, first = (int)get_group_id(1) * STRIP * MR;
+    int column = (int)get_group_id(0) * NR, first = (int)get_group_id(1) * strip;
     global const float *panel = packed + (size_t)column * k;
-    for (int i = first; i < min(m, first + STRIP * MR); i += MR) {
+    for (int i = first; i < min(m, first + strip); i += MR) {
         vfloat acc[MR][NV];
         multiply_tile(acc, a, panel, i, m, k);
 #pragma unroll

@@ -11,7 +11,7 @@
 static const struct tile {
     int vector, most_rows, vectors;
 } tiles[] = {{16, 8, 3}, {8, 6, 2}};
-enum { STRIP = 16, PACK_STEPS = 16 };
+enum { TALLEST_STRIP = 64 /* tiles */, PACK_STEPS = 16 };
 
 static const struct tile *tile_of(const struct device *dev)
 {
@@ -37,14 +37,24 @@ static size_t divide_up(size_t count, size_t by)
     return (count + by - 1) / by;
 }
 
+/* Rows of a strip. Tall ones read a panel of B from afar less often; but all are to be equal, since a driver hands out
+ * work-items by number, and there are to be a few for each compute unit. */
+static int strip_rows(const struct device *dev, int height, int panels, int m)
+{
+    int high = (m + height - 1) / height, wanted = 4 * device_info(dev)->units;
+    int strips = (high + TALLEST_STRIP - 1) / TALLEST_STRIP, for_all = (wanted + panels - 1) / panels;
+    strips = strips < for_all ? for_all : strips;
+    return (high + strips - 1) / strips * height;
+}
+
 struct tile_build {
     char options[128];
 };
 static struct tile_build build_options(const struct tile *tile, int rows, bool a_packed, int panel)
 {
     struct tile_build build;
-    snprintf(build.options, sizeof build.options, "-DMR=%d -DNV=%d -DSTRIP=%d -DA_PACKED=%d -DPANEL=%d -DPACK_STEPS=%d",
-             rows, tile->vectors, STRIP, a_packed, panel, PACK_STEPS);
+    snprintf(build.options, sizeof build.options, "-DMR=%d -DNV=%d -DA_PACKED=%d -DPANEL=%d -DPACK_STEPS=%d", rows,
+             tile->vectors, a_packed, panel, PACK_STEPS);
     return build;
 }
 
@@ -93,13 +103,13 @@ static void run(struct device *dev, const struct gemm *call)
     struct tensor *columns = pack_b(dev, call), *rows = NULL;
     if (call->a_transposed)
         rows = pack(dev, call->a, false, call->k, call->m, height);
-    struct launch_range range = {{divide_up((size_t)call->n, (size_t)(tile->vectors * tile->vector)),
-                                  divide_up((size_t)call->m, (size_t)(height * STRIP)), 1},
-                                 1};
+    size_t panels = divide_up((size_t)call->n, (size_t)(tile->vectors * tile->vector));
+    int strip = strip_rows(dev, height, (int)panels, call->m);
+    struct launch_range range = {{panels, divide_up((size_t)call->m, (size_t)strip), 1}, 1};
     device_profile_shape(dev, call->m, call->n, call->k);
     LAUNCH_WITH(dev, "gemm_tile.cl", "gemm_tile", build.options, range, ARG_BUFFER(call->c),
                 ARG_BUFFER(rows ? rows : call->a), ARG_BUFFER(columns), ARG_BUFFER(call->bias),
-                ARG_BUFFER(call->residual), ARG_INT(call->m), ARG_INT(call->n), ARG_INT(call->k),
+                ARG_BUFFER(call->residual), ARG_INT(call->m), ARG_INT(call->n), ARG_INT(call->k), ARG_INT(strip),
                 ARG_INT(call->accumulate), ARG_INT((int)call->activation));
     tensor_free(columns);
     tensor_free(rows);
