@@ -1,4 +1,4 @@
-/* What the tests of all tokenizers share: golden cases (goldens/make_tokenizer.py, make_bpe.py), folders of files.
+/* What the tests of all tokenizers share: golden cases (goldens/token_cases.py), folders of files.
  *
  *     json_t *root = token_cases_read("goldens/bpe/cases.json");
  *     struct tokenizer *tokenizer = token_cases_open(folder);

@@ -27,12 +27,26 @@ struct bpe {
     int byte_ids[2][256];                 /* inside a word, and as its last byte */
     struct added_tokens added;            /* found in the text as it is */
     struct added_tokens added_normalized; /* found after normalising, themselves normalised */
-    bool spelled_specials;                /* see clip_words.h */
-    int special[SPECIALS];                /* ids; -1 for one that is not there */
+    enum clip_pattern pattern;
+    int special[SPECIALS]; /* ids; -1 for one that is not there */
     int size;
 };
 
 /* ---- encoding ---- */
+
+/* open_clip's names of the two specials; the id, or -1 for other words. */
+static int open_clip_special(const struct bpe *b, const uint32_t *points, size_t count)
+{
+    static const char *const names[] = {[FIRST] = "<start_of_text>", [LAST] = "<end_of_text>"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        size_t n = 0;
+        while (n < count && names[i][n] && points[n] == (unsigned char)names[i][n])
+            n++;
+        if (n == count && !names[i][n])
+            return b->special[i];
+    }
+    return -1;
+}
 
 /* The ids of a word's bytes; returns how many. */
 static size_t byte_ids(const struct bpe *b, int *ids, const uint32_t *points, size_t count)
@@ -50,10 +64,15 @@ static size_t byte_ids(const struct bpe *b, int *ids, const uint32_t *points, si
 static void encode_words(const void *state, struct token_ids *out, const uint32_t *points, size_t count)
 {
     const struct bpe *b = state;
-    struct clip_words words = {.points = points, .count = count, .spelled_specials = b->spelled_specials};
+    struct clip_words words = {.points = points, .count = count, .pattern = b->pattern};
     struct bpe_room *room = bpe_room_new(UTF8_LONGEST * count);
     int *ids = mem_new(UTF8_LONGEST * count + 1, sizeof *ids);
     for (size_t start, length; !token_ids_full(out) && clip_words_next(&start, &length, &words);) {
+        int special = b->pattern == CLIP_OPEN_CLIP ? open_clip_special(b, points + start, length) : -1;
+        if (special >= 0) {
+            token_ids_put(out, special);
+            continue;
+        }
         size_t bytes = byte_ids(b, ids, points + start, length);
         size_t symbols = bpe_merges_apply(b->merges, ids, bytes, room);
         for (size_t i = 0; i < symbols; i++)
@@ -79,7 +98,10 @@ static int bpe_encode(const void *state, int *ids, int limit, const char *text)
     size_t count;
     uint32_t *points = utf8_decode_all(&count, text);
     token_ids_put(&out, b->special[FIRST]);
-    added_tokens_between(&out, &b->added, encode_normalized, b, points, count);
+    if (b->pattern == CLIP_OPEN_CLIP)
+        encode_words(b, &out, points, count);
+    else
+        added_tokens_between(&out, &b->added, encode_normalized, b, points, count);
     free(points);
     return token_ids_end(&out, b->special[LAST]);
 }
@@ -133,8 +155,8 @@ static int read_pattern(struct bpe *b, const struct tokenizer_files *files, stru
     const json_t *parts = json_object_get(json_object_get(files->tokenizer, "pre_tokenizer"), "pretokenizers");
     const json_t *split = json_array_get(parts, 0), *bytes = json_array_get(parts, 1);
     const char *pattern = json_text_or(json_object_get(split, "pattern"), "Regex", "");
-    b->spelled_specials = strcmp(pattern, SPELLED_SPECIALS WORDS) == 0;
-    if (json_array_size(parts) == 2 && (b->spelled_specials || strcmp(pattern, WORDS) == 0) &&
+    b->pattern = strcmp(pattern, SPELLED_SPECIALS WORDS) == 0 ? CLIP_SPELLED : CLIP_PLAIN;
+    if (json_array_size(parts) == 2 && (b->pattern == CLIP_SPELLED || strcmp(pattern, WORDS) == 0) &&
         json_bool_or(split, "invert", false) && strcmp(json_text_or(bytes, "type", ""), "ByteLevel") == 0 &&
         !json_bool_or(bytes, "add_prefix_space", true) && json_bool_or(bytes, "use_regex", true))
         return 0;
@@ -144,12 +166,13 @@ static int read_pattern(struct bpe *b, const struct tokenizer_files *files, stru
 
 static int check_parts(struct bpe *b, const struct tokenizer_files *files, struct error *err)
 {
-    b->spelled_specials = true; /* as transformers builds it from vocab.json and merges.txt */
-    if (!files->tokenizer)
-        return 0;
-    if (check_model(files, err) != 0 || check_normalizer(files, err) != 0)
+    b->pattern = CLIP_SPELLED; /* as transformers builds it from vocab.json and merges.txt */
+    if (files->tokenizer &&
+        (check_model(files, err) != 0 || check_normalizer(files, err) != 0 || read_pattern(b, files, err) != 0))
         return -1;
-    return read_pattern(b, files, err);
+    if (files->simple)
+        b->pattern = CLIP_OPEN_CLIP;
+    return 0;
 }
 
 /* ---- opening: the vocabulary ---- */

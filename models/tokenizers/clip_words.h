@@ -7,8 +7,7 @@
  *
  * Words are those of the pattern
  *     's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
- * Sources: Radford et al. 2021 (CLIP), simple_tokenizer.py; transformers' CLIPTokenizer. open_clip's repair of broken
- * encodings and of HTML entities is not done, as transformers does not do it.
+ * Sources: Radford et al. 2021 (CLIP), simple_tokenizer.py; transformers' CLIPTokenizer; open_clip's SimpleTokenizer.
  */
 #ifndef OCLIP_CLIP_WORDS_H
 #define OCLIP_CLIP_WORDS_H
@@ -20,10 +19,16 @@ enum { CLIP_GROWTH = UNICODE_GROWTH };
 /* Composed (NFC), each run of blanks one space, lower case. Returns how many code points were written. */
 size_t clip_normalize(uint32_t *out, const uint32_t *in, size_t count); // out: [CLIP_GROWTH * count], in: [count]
 
+enum clip_pattern {
+    CLIP_PLAIN,
+    CLIP_SPELLED,   /* starts with <\|startoftext\|>|<\|endoftext\|>|, whose matches are cut into words themselves */
+    CLIP_OPEN_CLIP, /* starts with <start_of_text>|<end_of_text>|, words of their own; capitals do not matter */
+};
+
 struct clip_words {
     const uint32_t *points; // [count], normalised
     size_t count;
-    bool spelled_specials; /* the pattern starts with <\|startoftext\|>|<\|endoftext\|>| */
+    enum clip_pattern pattern;
     size_t at, special_end;
 };
 

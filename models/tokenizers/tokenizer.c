@@ -13,6 +13,7 @@ struct tokenizer {
     const struct tokenizer_kind *kind;
     void *state;
     int max_length;
+    enum open_clip_cleaning cleaning;
 };
 
 static const struct tokenizer_kind *const kinds[] = {&wordpiece_kind, &bpe_kind};
@@ -49,7 +50,9 @@ int tokenizer_open(struct tokenizer **out, const char *folder, struct error *err
         result = tokenizer->kind->open(&tokenizer->state, &files, err);
     if (result == 0) {
         int length = length_or(files.config, "model_max_length", tokenizer->kind->usual_length);
+        length = length_or(files.open_clip, "context_length", length);
         tokenizer->max_length = length_or(files.sentence, "max_seq_length", length);
+        tokenizer->cleaning = files.cleaning;
     }
     tokenizer_files_drop(&files);
     if (result != 0) {
@@ -71,7 +74,12 @@ void tokenizer_close(struct tokenizer *tokenizer)
 int tokenizer_encode(const struct tokenizer *tokenizer, int *ids, int limit, const char *text)
 {
     CHECK(limit >= SHORTEST, "tokenizer_encode: limit %d has no room for the two special tokens", limit);
-    return tokenizer->kind->encode(tokenizer->state, ids, limit, text);
+    if (tokenizer->cleaning == OPEN_CLIP_NOTHING)
+        return tokenizer->kind->encode(tokenizer->state, ids, limit, text);
+    char *clean = open_clip_clean(text, tokenizer->cleaning);
+    int count = tokenizer->kind->encode(tokenizer->state, ids, limit, clean);
+    free(clean);
+    return count;
 }
 
 int tokenizer_max_length(const struct tokenizer *tokenizer)

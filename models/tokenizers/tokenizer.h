@@ -7,7 +7,9 @@
  *     // 8 ids: 101 1037 2775 1999 1037 5061 4377 102, [CLS] a child in a pink dress [SEP]
  *     tokenizer_close(tokenizer);
  *
- * The ids are those of the `tokenizers` library (the "fast" tokenizers) on the same folder.
+ * The ids are those of the `tokenizers` library (the "fast" tokenizers of transformers) on the same folder. A folder
+ * with open_clip_config.json and no config.json, or with nothing but bpe_simple_vocab_16e6.txt.gz, gets those of
+ * open_clip.
  */
 #ifndef OCLIP_TOKENIZER_H
 #define OCLIP_TOKENIZER_H
@@ -26,7 +28,7 @@ void tokenizer_close(struct tokenizer *tokenizer); /* NULL is allowed */
 int tokenizer_encode(const struct tokenizer *tokenizer, int *ids, int limit, const char *text); // ids: [limit]
 
 /* How many ids the model was made for: max_seq_length of sentence_bert_config.json, else model_max_length of
- * tokenizer_config.json, else 512 for WordPiece (BERT) and 77 for BPE (CLIP). */
+ * tokenizer_config.json (context_length of open_clip_config.json), else 512 for WordPiece (BERT), 77 for BPE (CLIP). */
 int tokenizer_max_length(const struct tokenizer *tokenizer);
 
 /* The largest id + 1, added tokens included. */

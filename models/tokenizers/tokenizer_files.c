@@ -36,6 +36,42 @@ static int read_if_there(json_t **root, const char *folder, const char *name, st
     return result;
 }
 
+/* ---- open_clip's configuration ---- */
+
+static int read_open_clip(struct tokenizer_files *files, struct error *err)
+{
+    char *other = path_if_there(files->folder, "config.json"); /* wins, as it does in models/files/clip_config.c */
+    json_t *whole = NULL;
+    int result = other ? 0 : read_if_there(&whole, files->folder, "open_clip_config.json", err);
+    files->open_clip = json_incref(json_object_get(json_object_get(whole, "model_cfg"), "text_cfg"));
+    json_decref(whole);
+    free(other);
+    return result;
+}
+
+static int choose_cleaning(struct tokenizer_files *files, struct error *err)
+{
+    const json_t *options = json_object_get(files->open_clip, "tokenizer_kwargs");
+    bool named = *json_text_or(files->open_clip, "hf_tokenizer_name", "");
+    files->simple = files->open_clip ? !named : files->packed_path && !files->tokenizer && !files->vocab_json_path;
+    if (!files->open_clip && !files->simple)
+        return 0;
+    if (json_bool_or(options, "strip_sep_token", false))
+        return error_set(err, EXIT_BAD_DATA, "%s/open_clip_config.json: strip_sep_token is on, which cannot be read",
+                         files->folder);
+    const char *clean = json_text_or(options, "clean", files->simple ? "lower" : "whitespace");
+    for (size_t i = OPEN_CLIP_WHITESPACE; i < OPEN_CLIP_CLEANINGS; i++)
+        if (strcmp(clean, open_clip_cleaning_names[i]) == 0)
+            files->cleaning = (enum open_clip_cleaning)i;
+    if (files->cleaning == OPEN_CLIP_NOTHING)
+        return error_set(err, EXIT_BAD_DATA,
+                         "%s/open_clip_config.json: \"clean\" is \"%.64s\", not whitespace, lower or canonicalize",
+                         files->folder, clean);
+    return 0;
+}
+
+/* ---- all files ---- */
+
 int tokenizer_files_read(struct tokenizer_files *files, const char *folder, struct error *err)
 {
     *files = (struct tokenizer_files){.folder = folder};
@@ -47,7 +83,8 @@ int tokenizer_files_read(struct tokenizer_files *files, const char *folder, stru
     if (read_if_there(&files->tokenizer, folder, "tokenizer.json", err) != 0 ||
         read_if_there(&files->config, folder, "tokenizer_config.json", err) != 0 ||
         read_if_there(&files->sentence, folder, "sentence_bert_config.json", err) != 0 ||
-        read_if_there(&files->special_tokens, folder, "special_tokens_map.json", err) != 0)
+        read_if_there(&files->special_tokens, folder, "special_tokens_map.json", err) != 0 ||
+        read_open_clip(files, err) != 0 || choose_cleaning(files, err) != 0)
         return -1;
     if (files->tokenizer || files->vocabulary_path || files->packed_path ||
         (files->vocab_json_path && files->merges_path))
@@ -55,12 +92,14 @@ int tokenizer_files_read(struct tokenizer_files *files, const char *folder, stru
     return error_set(err, EXIT_BAD_DATA,
                      "%s: no tokenizer: neither vocab.txt nor tokenizer.json nor vocab.json with merges.txt is there; "
                      "copy them from the text model's folder (with tokenizer_config.json, sentence_bert_config.json "
-                     "and special_tokens_map.json if it has them)",
+                     "and special_tokens_map.json if it has them); for a model of open_clip copy "
+                     "bpe_simple_vocab_16e6.txt.gz from its package",
                      folder);
 }
 
 void tokenizer_files_drop(struct tokenizer_files *files)
 {
+    json_decref(files->open_clip);
     json_decref(files->special_tokens);
     json_decref(files->sentence);
     json_decref(files->config);

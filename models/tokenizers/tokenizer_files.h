@@ -9,6 +9,7 @@
 #ifndef OCLIP_TOKENIZER_FILES_H
 #define OCLIP_TOKENIZER_FILES_H
 
+#include "models/tokenizers/open_clip_text.h"
 #include "runtime/util/error.h"
 
 #include <jansson.h>
@@ -26,6 +27,9 @@ struct tokenizer_files {
     json_t *config;         /* tokenizer_config.json */
     json_t *sentence;       /* sentence_bert_config.json */
     json_t *special_tokens; /* special_tokens_map.json */
+    json_t *open_clip;      /* text_cfg of open_clip_config.json, in folders without config.json */
+    bool simple; /* the reference is open_clip's SimpleTokenizer: it names no other, or only packed_path is there */
+    enum open_clip_cleaning cleaning; /* of texts before the tokenizer sees them */
 };
 
 int tokenizer_files_read(struct tokenizer_files *files, const char *folder, struct error *err) MUST_CHECK;

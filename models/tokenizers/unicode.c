@@ -82,7 +82,7 @@ size_t unicode_lowercase(uint32_t *out, uint32_t point)
 
 /* ---- composition ---- */
 
-/* Marks and composed letters younger than Unicode 9: the reference neither orders, nor takes apart, nor composes them.
+/* Marks and composed letters younger than Unicode 9: its tables neither orders, nor takes apart, nor composes them.
  * A row may span anything that Unicode 9 leaves as it is. */
 static const struct unicode_range never_composed[] = {
     {0x7FD, 0x7FD},     {0x897, 0x8D3},     {0x9FE, 0x9FE},     {0xC3C, 0xC3C},     {0xD3B, 0xD3C},
@@ -129,13 +129,13 @@ static size_t compose_stretch(uint32_t *points, size_t count)
                                             UTF8PROC_COMPOSE | UTF8PROC_STABLE);
 }
 
-size_t unicode_compose(uint32_t *out, const uint32_t *in, size_t count)
+size_t unicode_compose(uint32_t *out, const uint32_t *in, size_t count, enum unicode_edition edition)
 {
     size_t written = 0, start = 0; /* of the stretch, in out */
     for (size_t i = 0; i < count; i++) {
         utf8proc_int32_t *at = (utf8proc_int32_t *)out + written;
         int boundary = 0;
-        if (unicode_in_ranges(never_composed, COUNT(never_composed), in[i])) {
+        if (edition == UNICODE_9 && unicode_in_ranges(never_composed, COUNT(never_composed), in[i])) {
             written = start + compose_stretch(out + start, written - start);
             out[written++] = in[i];
             start = written;

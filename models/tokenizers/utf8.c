@@ -66,3 +66,12 @@ uint32_t *utf8_decode_all(size_t *count, const char *text)
         text += utf8_decode(&points[(*count)++], text);
     return points;
 }
+
+char *utf8_encode_all(const uint32_t *points, size_t count)
+{
+    char *text = mem_new(UTF8_LONGEST * count + 1, 1);
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += utf8_encode(text + bytes, points[i]);
+    return text;
+}

@@ -24,4 +24,7 @@ size_t utf8_encode(char *text, uint32_t point); // text: [UTF8_LONGEST]
 /* A whole NUL-terminated text; caller frees. */
 uint32_t *utf8_decode_all(size_t *count, const char *text); // [count]
 
+/* NUL-terminated UTF-8; caller frees. */
+char *utf8_encode_all(const uint32_t *points, size_t count); // points: [count]
+
 #endif

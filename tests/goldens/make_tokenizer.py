@@ -3,13 +3,12 @@
     pip install tokenizers==0.23.3
     python tests/goldens/make_tokenizer.py
 
-The file is {"groups": [{"config": options for tokenizer_config.json, "cases": [...]}]}; a case is {"text" or "hex" (bytes
-that are no UTF-8, decoded with errors="replace" here), "repeat": how often the text is repeated, "limit", "ids"}.
+A group (token_cases.py) has a "config": options for tokenizer_config.json.
 """
-import json
 import pathlib
 import random
 
+from token_cases import fast, make_case, write_groups
 from tokenizers import BertWordPieceTokenizer
 
 HERE = pathlib.Path(__file__).parent
@@ -78,34 +77,22 @@ def reference(config):
                                   strip_accents=config["strip_accents"], lowercase=config["do_lower_case"])
 
 
-def make_case(tokenizer, text, limit=LIMIT, repeat=1):
-    plain = text.decode(errors="replace") if isinstance(text, bytes) else text
-    case = {"hex": text.hex()} if isinstance(text, bytes) else {"text": text}
-    if repeat > 1:
-        case["repeat"] = repeat
-    tokenizer.enable_truncation(limit)
-    return {**case, "limit": limit, "ids": tokenizer.encode(plain * repeat).ids}
-
-
 def make_group(config, count, rnd):
-    tokenizer = reference(config)
+    encode = fast(reference(config))
     words = VOCABULARY.read_text(encoding="utf-8").split("\n")
-    cases = [make_case(tokenizer, text) for text in TEXTS + BROKEN]
-    cases += [make_case(tokenizer, random_text(rnd, words)) for _ in range(count)]
+    cases = [make_case(encode, text, LIMIT) for text in TEXTS + BROKEN]
+    cases += [make_case(encode, random_text(rnd, words), LIMIT) for _ in range(count)]
     for limit in (2, 3, 4, 8, 11, 12, 13):
-        cases.append(make_case(tokenizer, "unaffable [SEP] climbing qzxqzx\U0001f600 end.", limit))
-    cases.append(make_case(tokenizer, "A very long text, again. ", LIMIT, 20000))
-    cases.append(make_case(tokenizer, "a\u0301", LIMIT, 100000))
+        cases.append(make_case(encode, "unaffable [SEP] climbing qzxqzx\U0001f600 end.", limit))
+    cases.append(make_case(encode, "A very long text, again. ", LIMIT, 20000))
+    cases.append(make_case(encode, "a\u0301", LIMIT, 100000))
     return {"config": config, "cases": cases}
 
 
 def main():
     rnd = random.Random(1)
     groups = [make_group(config, 150 if i == 0 else 40, rnd) for i, config in enumerate(GROUPS)]
-    lines = ",\n".join(
-        '{"config": %s, "cases": [\n%s\n]}' % (json.dumps(g["config"]), ",\n".join(json.dumps(c) for c in g["cases"]))
-        for g in groups)
-    (HERE / "tokenizer" / "cases.json").write_text('{"groups": [\n%s\n]}\n' % lines)
+    write_groups(HERE / "tokenizer" / "cases.json", groups)
 
 
 main()
