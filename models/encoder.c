@@ -74,13 +74,16 @@ int encode_images(float *rows, bool *bad, const struct clip *clip, const char *c
 void texts_pack(struct packed_texts *packed, const struct clip *clip, const char *const *texts, int count)
 {
     *packed = (struct packed_texts){.lengths = mem_new((size_t)count, sizeof(int)), .count = count};
-    int limit = clip->max_tokens, capacity = 0;
+    int limit = clip->max_tokens, pad = tokenizer_pad_id(clip->tokenizer), capacity = 0;
     for (int i = 0; i < count; i++) {
         if (packed->total + limit > capacity) {
             capacity = 2 * capacity + limit;
             packed->ids = mem_grow(packed->ids, (size_t)capacity, sizeof *packed->ids);
         }
-        packed->lengths[i] = tokenizer_encode(clip->tokenizer, packed->ids + packed->total, limit, texts[i]);
+        int *ids = packed->ids + packed->total;
+        packed->lengths[i] = tokenizer_encode(clip->tokenizer, ids, limit, texts[i]);
+        while (pad >= 0 && packed->lengths[i] < limit)
+            ids[packed->lengths[i]++] = pad;
         packed->total += packed->lengths[i];
     }
 }

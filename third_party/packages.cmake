@@ -9,6 +9,23 @@ pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)              # zlib1g-dev
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)         # libsqlite3-dev
 find_path(STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb REQUIRED)  # libstb-dev
 
+# SigLIP's tokenizer, where the library and a C++ compiler are there.
+find_path(SENTENCEPIECE_INCLUDE_DIR sentencepiece_processor.h)     # libsentencepiece-dev
+find_library(SENTENCEPIECE_LIBRARY sentencepiece)
+include(CheckLanguage)
+check_language(CXX)
+add_library(sentencepiece INTERFACE)
+if(SENTENCEPIECE_INCLUDE_DIR AND SENTENCEPIECE_LIBRARY AND CMAKE_CXX_COMPILER)
+  enable_language(CXX)
+  set(CMAKE_CXX_STANDARD 17)
+  set(SENTENCEPIECE_UNIT third_party/spm_unit.cc)
+  target_include_directories(sentencepiece INTERFACE ${SENTENCEPIECE_INCLUDE_DIR})
+  target_link_libraries(sentencepiece INTERFACE ${SENTENCEPIECE_LIBRARY})
+else()
+  set(SENTENCEPIECE_UNIT third_party/spm_missing.c)
+  message(STATUS "SentencePiece not found (libsentencepiece-dev): SigLIP's tokenizer is left out")
+endif()
+
 find_path(CLBLAST_INCLUDE_DIR clblast_c.h REQUIRED)                # libclblast-dev
 find_library(CLBLAST_LIBRARY clblast REQUIRED)
 add_library(clblast INTERFACE)

@@ -1,6 +1,7 @@
 #include "models/tokenizers/tokenizer.h"
 
 #include "models/tokenizers/bpe.h"
+#include "models/tokenizers/siglip.h"
 #include "models/tokenizers/tokenizer_kind.h"
 #include "models/tokenizers/wordpiece.h"
 #include "runtime/util/json.h"
@@ -16,7 +17,7 @@ struct tokenizer {
     enum open_clip_cleaning cleaning;
 };
 
-static const struct tokenizer_kind *const kinds[] = {&wordpiece_kind, &bpe_kind};
+static const struct tokenizer_kind *const kinds[] = {&siglip_kind, &wordpiece_kind, &bpe_kind};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -27,7 +28,9 @@ static int find_kind(const struct tokenizer_kind **kind, const struct tokenizer_
         if (kinds[i]->fits(files))
             return 0;
     }
-    return error_set(err, EXIT_BAD_DATA, "%s: model.type is \"%.64s\"; only WordPiece and BPE tokenizers can be read",
+    return error_set(err, EXIT_BAD_DATA,
+                     "%s: model.type is \"%.64s\"; only WordPiece and BPE tokenizers can be read, and SentencePiece's "
+                     "from spiece.model: put that file of the model beside it",
                      files->tokenizer_path,
                      json_text_or(json_object_get(files->tokenizer, "model"), "type", "not given"));
 }
@@ -90,6 +93,11 @@ int tokenizer_max_length(const struct tokenizer *tokenizer)
 int tokenizer_vocabulary_size(const struct tokenizer *tokenizer)
 {
     return tokenizer->kind->vocabulary_size(tokenizer->state);
+}
+
+int tokenizer_pad_id(const struct tokenizer *tokenizer)
+{
+    return tokenizer->kind->pad_id ? tokenizer->kind->pad_id(tokenizer->state) : -1;
 }
 
 int tokenizer_copy_files(const char *to_folder, const char *from_folder, struct error *err)

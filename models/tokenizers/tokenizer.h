@@ -28,11 +28,15 @@ void tokenizer_close(struct tokenizer *tokenizer); /* NULL is allowed */
 int tokenizer_encode(const struct tokenizer *tokenizer, int *ids, int limit, const char *text); // ids: [limit]
 
 /* How many ids the model was made for: max_seq_length of sentence_bert_config.json, else model_max_length of
- * tokenizer_config.json (context_length of open_clip_config.json), else 512 for WordPiece (BERT), 77 for BPE (CLIP). */
+ * tokenizer_config.json (context_length of open_clip_config.json), else 512 for WordPiece (BERT), 77 for BPE (CLIP),
+ * 64 for SigLIP. */
 int tokenizer_max_length(const struct tokenizer *tokenizer);
 
 /* The largest id + 1, added tokens included. */
 int tokenizer_vocabulary_size(const struct tokenizer *tokenizer);
+
+/* The id that a text is filled up with to tokenizer_max_length() where the model sees the padding (SigLIP), else -1. */
+int tokenizer_pad_id(const struct tokenizer *tokenizer);
 
 /* Copies the tokenizer files that are in from_folder to to_folder, which must be there. */
 int tokenizer_copy_files(const char *to_folder, const char *from_folder, struct error *err) MUST_CHECK;

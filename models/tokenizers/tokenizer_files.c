@@ -13,6 +13,7 @@ static const char *const file_names[] = {"vocab.txt",
                                          "vocab.json",
                                          "merges.txt",
                                          "bpe_simple_vocab_16e6.txt.gz",
+                                         "spiece.model",
                                          "tokenizer.json",
                                          "tokenizer_config.json",
                                          "sentence_bert_config.json",
@@ -53,7 +54,9 @@ static int choose_cleaning(struct tokenizer_files *files, struct error *err)
 {
     const json_t *options = json_object_get(files->open_clip, "tokenizer_kwargs");
     bool named = *json_text_or(files->open_clip, "hf_tokenizer_name", "");
-    files->simple = files->open_clip ? !named : files->packed_path && !files->tokenizer && !files->vocab_json_path;
+    files->simple = files->open_clip ? !named
+                                     : files->packed_path && !files->tokenizer && !files->vocab_json_path &&
+                                           !files->vocabulary_path && !files->spiece_path;
     if (!files->open_clip && !files->simple)
         return 0;
     if (json_bool_or(options, "strip_sep_token", false))
@@ -79,6 +82,7 @@ int tokenizer_files_read(struct tokenizer_files *files, const char *folder, stru
     files->vocab_json_path = path_if_there(folder, "vocab.json");
     files->merges_path = path_if_there(folder, "merges.txt");
     files->packed_path = path_if_there(folder, "bpe_simple_vocab_16e6.txt.gz");
+    files->spiece_path = path_if_there(folder, "spiece.model");
     files->tokenizer_path = path_join(folder, "tokenizer.json");
     if (read_if_there(&files->tokenizer, folder, "tokenizer.json", err) != 0 ||
         read_if_there(&files->config, folder, "tokenizer_config.json", err) != 0 ||
@@ -86,15 +90,17 @@ int tokenizer_files_read(struct tokenizer_files *files, const char *folder, stru
         read_if_there(&files->special_tokens, folder, "special_tokens_map.json", err) != 0 ||
         read_open_clip(files, err) != 0 || choose_cleaning(files, err) != 0)
         return -1;
-    if (files->tokenizer || files->vocabulary_path || files->packed_path ||
+    if (files->tokenizer || files->vocabulary_path || files->packed_path || files->spiece_path ||
         (files->vocab_json_path && files->merges_path))
         return 0;
-    return error_set(err, EXIT_BAD_DATA,
-                     "%s: no tokenizer: neither vocab.txt nor tokenizer.json nor vocab.json with merges.txt is there; "
-                     "copy them from the text model's folder (with tokenizer_config.json, sentence_bert_config.json "
-                     "and special_tokens_map.json if it has them); for a model of open_clip copy "
-                     "bpe_simple_vocab_16e6.txt.gz from its package",
-                     folder);
+    return error_set(
+        err, EXIT_BAD_DATA,
+        "%s: no tokenizer: neither vocab.txt nor tokenizer.json nor spiece.model nor vocab.json with merges.txt is "
+        "there; "
+        "copy them from the text model's folder (with tokenizer_config.json, sentence_bert_config.json "
+        "and special_tokens_map.json if it has them); for a model of open_clip copy "
+        "bpe_simple_vocab_16e6.txt.gz from its package",
+        folder);
 }
 
 void tokenizer_files_drop(struct tokenizer_files *files)
@@ -105,6 +111,7 @@ void tokenizer_files_drop(struct tokenizer_files *files)
     json_decref(files->config);
     json_decref(files->tokenizer);
     free(files->tokenizer_path);
+    free(files->spiece_path);
     free(files->packed_path);
     free(files->merges_path);
     free(files->vocab_json_path);

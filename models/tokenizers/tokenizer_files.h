@@ -22,6 +22,7 @@ struct tokenizer_files {
     char *vocab_json_path; /* vocab.json and merges.txt: BPE */
     char *merges_path;
     char *packed_path;      /* bpe_simple_vocab_16e6.txt.gz: BPE as OpenAI and open_clip ship it */
+    char *spiece_path;      /* spiece.model: SentencePiece */
     char *tokenizer_path;   /* tokenizer.json, there or not; for messages */
     json_t *tokenizer;      /* tokenizer.json */
     json_t *config;         /* tokenizer_config.json */

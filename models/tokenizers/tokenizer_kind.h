@@ -19,6 +19,7 @@ struct tokenizer_kind {
     int (*open)(void **state, const struct tokenizer_files *files, struct error *err);
     int (*encode)(const void *state, int *ids, int limit, const char *text); // ids: [limit]
     int (*vocabulary_size)(const void *state);
+    int (*pad_id)(const void *state); /* NULL: padding is never seen */
     void (*close)(void *state);
 };
 

@@ -18,7 +18,7 @@ import unicodedata
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 200000
-PYTHON_TABLES = {"open_clip", "siglip"}  # references that classify characters by the running Python's Unicode version
+PYTHON_TABLES = {"open_clip", "siglip", "siglip_new", "siglip_cased"}  # references that classify characters by the running Python's Unicode version
 
 # ---- texts ----
 
@@ -163,7 +163,28 @@ def open_clip(folder):
     return lambda text: [tokenizer.sot_token_id] + tokenizer.encode(text) + [tokenizer.eot_token_id]
 
 
-KINDS = {"clip": clip, "clip_json": clip_json, "bert": bert, "bert_cased": bert_cased, "bert_accents": bert_accents, "open_clip": open_clip}
+def siglip(folder, dummy_prefix=True, **options):
+    import sentencepiece
+    from transformers import SiglipTokenizer
+    more = ["".join(chr(i) for i in range(low, low + 60)) for low in (0xc0, 0x391, 0x410, 0x5d0, 0x905, 0x3042, 0x4e00, 0xac00, 0x1f600)]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(captions() + more), model_prefix=str(folder / "spiece"), vocab_size=2000, character_coverage=1.0,
+        add_dummy_prefix=dummy_prefix, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "SiglipTokenizer", "model_max_length": 64, **options}))
+    tokenizer = SiglipTokenizer.from_pretrained(folder)
+    return lambda text: tokenizer(text).input_ids
+
+
+def siglip_new(folder):
+    return siglip(folder, dummy_prefix=True, legacy=False)
+
+
+def siglip_cased(folder):
+    return siglip(folder, dummy_prefix=False, do_lower_case=False)
+
+
+KINDS = {"clip": clip, "clip_json": clip_json, "bert": bert, "bert_cased": bert_cased, "bert_accents": bert_accents, "open_clip": open_clip,
+         "siglip": siglip, "siglip_new": siglip_new, "siglip_cased": siglip_cased}
 
 
 # ---- the comparison ----
