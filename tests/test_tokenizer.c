@@ -107,6 +107,26 @@ static void tokenizer_json_gives_the_reference_ids(void **state)
     json_decref(root);
 }
 
+static void the_configuration_overrules_tokenizer_json(void **state)
+{
+    (void)state;
+    json_t *root = read_groups(), *group;
+    char *vocabulary = read_vocabulary();
+    size_t index;
+    json_array_foreach(json_object_get(root, "groups"), index, group)
+    {
+        char *folder = scratch_new();
+        token_cases_put_json(folder, "tokenizer.json", tokenizer_json(vocabulary, bert_normalizer(index % 2 != 0)));
+        token_cases_put_json(folder, "tokenizer_config.json", json_incref(json_object_get(group, "config")));
+        struct tokenizer *tokenizer = token_cases_open(folder);
+        token_cases_check(tokenizer, group, 40);
+        tokenizer_close(tokenizer);
+        scratch_free(folder);
+    }
+    free(vocabulary);
+    json_decref(root);
+}
+
 /* ---- small vocabularies, where the ids can be seen ---- */
 
 static void added_tokens_are_found_in_the_text(void **state)
@@ -361,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vocab_txt_gives_the_reference_ids),
         cmocka_unit_test(tokenizer_json_gives_the_reference_ids),
+        cmocka_unit_test(the_configuration_overrules_tokenizer_json),
         cmocka_unit_test(added_tokens_are_found_in_the_text),
         cmocka_unit_test(line_ends_and_repeated_tokens_of_vocab_txt),
         cmocka_unit_test(names_of_special_tokens_come_from_the_configuration),

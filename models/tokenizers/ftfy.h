@@ -5,7 +5,8 @@
  * What it does: unescapes entities that end in a semicolon (until a line has a "<"), gives C1 controls their Windows
  * meaning, takes Latin ligatures and full- and halfwidth forms apart, makes quotes straight, removes terminal escapes
  * and control characters, composes (NFC); again until nothing changes.
- * Left out: line ends (all blanks become spaces later).
+ * Left out: line ends, as all blanks become spaces later, and fix_encoding, which guesses at text that was decoded with
+ * the wrong encoding ("sÃ³" for "só"). Text without such mojibake is given as ftfy gives it.
  */
 #ifndef OCLIP_FTFY_H
 #define OCLIP_FTFY_H

@@ -129,18 +129,24 @@ static int read_model(struct wordpiece *w, const struct tokenizer_files *files, 
     return vocabulary_load_json(&w->vocabulary, json_object_get(model, "vocab"), files->tokenizer_path, err);
 }
 
+/* What tokenizer_config.json says has the last word, as transformers gives it. */
+static bool option_or(const struct tokenizer_files *files, const char *config_key, const char *normalizer_key,
+                      bool otherwise)
+{
+    if (json_object_get(files->config, config_key))
+        return json_bool_or(files->config, config_key, otherwise);
+    return json_bool_or(json_object_get(files->tokenizer, "normalizer"), normalizer_key, otherwise);
+}
+
 /* A normalizer that is null changes nothing; an option that is not given has the reference's default. */
 static void read_options(struct bert_options *options, const struct tokenizer_files *files)
 {
     const json_t *normalizer = json_object_get(files->tokenizer, "normalizer");
-    const json_t *source = files->tokenizer ? normalizer : files->config;
-    const char *lowercase = files->tokenizer ? "lowercase" : "do_lower_case";
-    const char *chinese = files->tokenizer ? "handle_chinese_chars" : "tokenize_chinese_chars";
     if (!files->tokenizer || json_is_object(normalizer)) {
-        options->clean_text = json_bool_or(source, "clean_text", true);
-        options->chinese_spaces = json_bool_or(source, chinese, true);
-        options->lowercase = json_bool_or(source, lowercase, true);
-        options->strip_accents = json_bool_or(source, "strip_accents", options->lowercase);
+        options->clean_text = option_or(files, "clean_text", "clean_text", true);
+        options->chinese_spaces = option_or(files, "tokenize_chinese_chars", "handle_chinese_chars", true);
+        options->lowercase = option_or(files, "do_lower_case", "lowercase", true);
+        options->strip_accents = option_or(files, "strip_accents", "strip_accents", options->lowercase);
     }
     /* sentence-transformers lowers the text before its tokenizer sees it */
     options->lowercase |= json_bool_or(files->sentence, "do_lower_case", false);

@@ -3,9 +3,10 @@
  *
  *     tokenizer_open(&tokenizer, folder, &err);     // tokenizer.h; picks wordpiece_kind for such a folder
  *
- * The vocabulary and the options come from tokenizer.json where there is one, else from vocab.txt and
- * tokenizer_config.json; the names of [CLS], [SEP] and [UNK] from tokenizer_config.json, special_tokens_map.json, or
- * BERT's. Sources: Wu et al. 2016 (WordPiece), Devlin et al. 2019 (BERT), Hugging Face's `tokenizers`.
+ * The vocabulary comes from tokenizer.json where there is one, else from vocab.txt; the options from
+ * tokenizer_config.json, where that is silent from tokenizer.json; the names of [CLS], [SEP] and [UNK] from
+ * tokenizer_config.json, special_tokens_map.json, or BERT's. Sources: Wu et al. 2016 (WordPiece), Devlin et al. 2019
+ * (BERT), Hugging Face's `tokenizers`.
  */
 #ifndef OCLIP_WORDPIECE_H
 #define OCLIP_WORDPIECE_H

@@ -18,7 +18,7 @@ import unicodedata
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 200000
-PYTHON_TABLES = {"open_clip", "siglip", "siglip_new", "siglip_cased"}  # references that classify characters by the running Python's Unicode version
+PYTHON_TABLES = {"open_clip", "open_clip_unrepaired", "siglip", "siglip_new", "siglip_cased"}  # references that classify characters by the running Python's Unicode version
 
 # ---- texts ----
 
@@ -155,12 +155,40 @@ def bert_accents(folder):
     return bert(folder, do_lower_case=True, strip_accents=False, tokenize_chinese_chars=False)
 
 
+def bert_json(folder):
+    """tokenizer.json, whose normalizer tokenizer_config.json overrules."""
+    from transformers import BertTokenizerFast
+    with tempfile.TemporaryDirectory() as other:
+        bert(pathlib.Path(other))
+        BertTokenizerFast.from_pretrained(other).save_pretrained(folder)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False, "strip_accents": True, "tokenize_chinese_chars": False}))
+    tokenizer = BertTokenizerFast.from_pretrained(folder)
+    return lambda text: tokenizer(text).input_ids
+
+
 def open_clip(folder):
     import open_clip.tokenizer
     path = pathlib.Path(open_clip.tokenizer.default_bpe())
     (folder / path.name).write_bytes(path.read_bytes())
     tokenizer = open_clip.tokenizer.SimpleTokenizer(str(path))
     return lambda text: [tokenizer.sot_token_id] + tokenizer.encode(text) + [tokenizer.eot_token_id]
+
+
+def open_clip_unrepaired(folder):
+    """Without ftfy's repair of text that was decoded with the wrong encoding, which oclip leaves out."""
+    import open_clip.tokenizer as module
+    import ftfy
+    encode = open_clip(folder)
+
+    def ids(text):
+        whole = module.ftfy
+        module.ftfy = type("ftfy", (), {"fix_text": staticmethod(lambda text: ftfy.fix_text(text, fix_encoding=False))})
+        try:
+            return encode(text)
+        finally:
+            module.ftfy = whole
+
+    return ids
 
 
 def siglip(folder, dummy_prefix=True, **options):
@@ -183,7 +211,8 @@ def siglip_cased(folder):
     return siglip(folder, dummy_prefix=False, do_lower_case=False)
 
 
-KINDS = {"clip": clip, "clip_json": clip_json, "bert": bert, "bert_cased": bert_cased, "bert_accents": bert_accents, "open_clip": open_clip,
+KINDS = {"clip": clip, "clip_json": clip_json, "bert": bert, "bert_cased": bert_cased, "bert_accents": bert_accents, "bert_json": bert_json, "open_clip": open_clip,
+         "open_clip_unrepaired": open_clip_unrepaired,
          "siglip": siglip, "siglip_new": siglip_new, "siglip_cased": siglip_cased}
 
 
