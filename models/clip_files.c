@@ -50,8 +50,10 @@ static int declare_text(struct clip *clip, struct tower_source *source, int max_
     int ids = clip->tokenizer ? tokenizer_vocabulary_size(clip->tokenizer) : config.vocabulary;
     int limit = clip->tokenizer ? tokenizer_max_length(clip->tokenizer) : config.positions;
     if (ids > config.vocabulary)
-        return error_set(err, EXIT_BAD_DATA, "%s: a vocabulary of %d, but the tokenizer beside it gives ids up to %d",
-                         path, config.vocabulary, ids - 1);
+        return error_set(
+            err, EXIT_BAD_DATA,
+            "%s: a vocabulary of %d, but the tokenizer beside it gives ids up to %d; copy this model's own", path,
+            config.vocabulary, ids - 1);
     limit = limit < config.positions ? limit : config.positions;
     clip->max_tokens = max_tokens > 0 && max_tokens < limit ? max_tokens : limit;
     clip_declare_text(clip, &config);

@@ -1,5 +1,6 @@
 /* SigLIP's token ids against transformers (goldens/make_siglip.py), padding, and models that are none.
  */
+#include "models/tokenizers/spiece_check.h"
 #include "runtime/util/file.h"
 #include "tests/scratch.h"
 #include "tests/token_cases.h"
@@ -96,6 +97,48 @@ static void bad_models_are_refused_by_name(void **state)
     check_refused(folder, "no piece \"<end>\"");
 }
 
+/* A ModelProto with nothing but the normaliser's rules: 256 units of a double array, whose bytes come first, and the
+ * texts "a", "". */
+enum { UNITS = 256, RULES_BYTES = 4 + 4 * UNITS + 3, MODEL_BYTES = 3 + 3 + RULES_BYTES, ARRAY = 10 };
+
+static void put_rules(unsigned char *model) // [MODEL_BYTES]
+{
+    const unsigned char heads[] = {0x1A, (RULES_BYTES + 3) % 128 + 128, (RULES_BYTES + 3) / 128,
+                                   0x12, RULES_BYTES % 128 + 128,       RULES_BYTES / 128};
+    memset(model, 0, MODEL_BYTES);
+    memcpy(model, heads, sizeof heads);
+    model[sizeof heads + 1] = 4 * UNITS / 256;
+    model[MODEL_BYTES - 3] = 'a';
+}
+
+static void rules_that_lead_out_of_the_model_are_refused(void **state)
+{
+    (void)state;
+    const struct {
+        size_t at;
+        unsigned char byte;
+        bool want;
+    } cases[] = {
+        {ARRAY, 0, true},
+        {ARRAY + 2, 0xFF, false},      /* a step of 16,320 units */
+        {ARRAY + 4 * 7 + 3, 1, false}, /* the same from the seventh */
+        {ARRAY + 3, 0x80, true},       /* a value has no step */
+        {ARRAY + 1, 1, false},         /* a value behind the texts: 256 of 3 bytes */
+        {7, 8, false},                 /* an array of 2,048 bytes */
+        {6, 2, false},                 /* not of whole units */
+        {MODEL_BYTES - 1, 'b', false}, /* texts without an end */
+        {1, 0xFF, false},              /* a field longer than the file */
+        {0, 0x1B, false},              /* a wire type of no field */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unsigned char model[MODEL_BYTES];
+        put_rules(model);
+        model[cases[i].at] = cases[i].byte;
+        if (spiece_check((const char *)model, MODEL_BYTES) != cases[i].want)
+            fail_msg("case %zu", i);
+    }
+}
+
 static void copied_files_open_the_same_tokenizer(void **state)
 {
     (void)state;
@@ -123,8 +166,11 @@ static void without_the_library_the_package_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_model_gives_the_reference_ids),    cmocka_unit_test(texts_are_padded_to_64),
-        cmocka_unit_test(threads_share_one_tokenizer),          cmocka_unit_test(bad_models_are_refused_by_name),
+        cmocka_unit_test(the_model_gives_the_reference_ids),
+        cmocka_unit_test(texts_are_padded_to_64),
+        cmocka_unit_test(threads_share_one_tokenizer),
+        cmocka_unit_test(bad_models_are_refused_by_name),
+        cmocka_unit_test(rules_that_lead_out_of_the_model_are_refused),
         cmocka_unit_test(copied_files_open_the_same_tokenizer),
     };
     const struct CMUnitTest missing[] = {cmocka_unit_test(without_the_library_the_package_is_named)};

@@ -194,6 +194,22 @@ static void check_saving(struct device *dev, const struct golden *golden)
     scratch_free(folder);
 }
 
+static void check_that_a_larger_tokenizer_is_refused(struct device *dev, const struct golden *golden)
+{
+    struct error err = {0};
+    struct clip *clip = open_model(dev, golden->folder);
+    char *folder = scratch_new(), lines[2000];
+    CHECK(clip_save(clip, folder, &err) == 0, "%s", err.text);
+    clip_close(clip);
+    strcpy(lines, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n");
+    while (strlen(lines) + 3 < sizeof lines)
+        strcat(lines, "a\n");
+    free(scratch_file(folder, "vocab.txt", lines, strlen(lines)));
+    CHECK(clip_open(&clip, dev, folder, 0, &err) == -1 && strstr(err.text, "the tokenizer beside it gives ids up to"),
+          "a tokenizer of too many ids was taken: %s", err.text);
+    scratch_free(folder);
+}
+
 /* ---- what a step asks of the device ---- */
 
 /* Every kernel was built before: a new start builds none. From its third step on a run creates no buffer, and waits
@@ -279,6 +295,7 @@ static void test(struct device *dev)
     check_directions(dev, &golden);
     check_saving(dev, &golden);
     check_ways(dev, &golden);
+    check_that_a_larger_tokenizer_is_refused(dev, &golden);
     check_second_start(dev, &golden);
     golden_close(&golden);
 }

@@ -200,12 +200,14 @@ static void fix_line(struct points *out, const uint32_t *points, size_t count, b
     static fixer *const fixers[] = {unescape, plain_characters, remove_escapes, compose};
     struct points line = {0};
     bool changed = true;
+    points_reserve(&line, count + 1);
     for (size_t i = 0; i < count; i++)
         points_put(&line, points[i]);
     while (changed) {
         struct points now = line;
         for (size_t i = with_entities ? 0 : 1; i < COUNT(fixers); i++) {
             struct points next = {0};
+            points_reserve(&next, now.count + 1);
             fixers[i](&next, now.items, now.count);
             if (now.items != line.items)
                 free(now.items);

@@ -2,6 +2,7 @@
 
 #include "models/tokenizers/added_tokens.h"
 #include "models/tokenizers/python_text.h"
+#include "models/tokenizers/spiece_check.h"
 #include "models/tokenizers/utf8.h"
 #include "models/tokenizers/vocabulary.h"
 #include "runtime/util/file.h"
@@ -116,7 +117,8 @@ static int read_model(struct siglip *s, const struct tokenizer_files *files, str
         memcpy(bytes + size, no_dummy_prefix, sizeof no_dummy_prefix);
         size += sizeof no_dummy_prefix;
     }
-    int result = size > 0 ? spm_open(&s->model, bytes, size) : -1;
+    bool sound = size > 0 && spiece_check(bytes, size);
+    int result = sound ? spm_open(&s->model, bytes, size) : -1;
     free(bytes);
     if (result != 0)
         return error_set(err, EXIT_BAD_DATA, "%s: not a SentencePiece model; copy it again", files->spiece_path);
