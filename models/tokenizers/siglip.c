@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 enum {
     MOST_BYTES = 256 << 20,
     UNDERLINE = 0x2581, /* stands for a blank in pieces */
