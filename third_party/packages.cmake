@@ -4,10 +4,11 @@ find_package(Threads REQUIRED)
 find_package(OpenCL REQUIRED)                              # Debian: ocl-icd-opencl-dev
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)        # libjansson-dev
 pkg_check_modules(TURBOJPEG REQUIRED IMPORTED_TARGET libturbojpeg) # libturbojpeg0-dev
+pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)             # libpng-dev
+pkg_check_modules(WEBP IMPORTED_TARGET libwebp libwebpdemux)       # libwebp-dev; without it WebP is not read
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)   # libutf8proc-dev
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)              # zlib1g-dev
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)         # libsqlite3-dev
-find_path(STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb REQUIRED)  # libstb-dev
 
 # SigLIP's tokenizer, where the library and a C++ compiler are there.
 find_path(SENTENCEPIECE_INCLUDE_DIR sentencepiece_processor.h)     # libsentencepiece-dev

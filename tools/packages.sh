@@ -7,8 +7,9 @@
 #
 # Other distributions: README.md has the table of package names.
 
-build="build-essential cmake pkg-config ocl-icd-opencl-dev pocl-opencl-icd clinfo libclblast-dev libstb-dev
-       libturbojpeg0-dev libjansson-dev libutf8proc-dev zlib1g-dev libsqlite3-dev libsentencepiece-dev"
+build="build-essential cmake pkg-config ocl-icd-opencl-dev pocl-opencl-icd clinfo libclblast-dev
+       libturbojpeg0-dev libpng-dev libwebp-dev libjansson-dev libutf8proc-dev zlib1g-dev libsqlite3-dev
+       libsentencepiece-dev"
 test="libcmocka-dev"
 demo="python3-venv python3-pip"
 

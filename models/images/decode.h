@@ -1,4 +1,4 @@
-/* Pictures from files: JPEG, PNG, BMP, GIF (first frame), TGA, PNM and PSD become 8-bit RGB.
+/* Pictures from files: JPEG, PNG, GIF, BMP, WebP, PNM and TGA become 8-bit RGB. Of an animation, the first frame.
  *
  *     struct picture picture;
  *     if (picture_decode(&picture, "photo.jpg", &err) != 0)
@@ -7,8 +7,8 @@
  *     picture_free(&picture);
  *
  * The pixels are those of Pillow's Image.open(path).convert("RGB"): alpha is dropped, not blended; palettes are
- * looked up; CMYK is taken as Adobe writes it (inverted); an EXIF orientation is not applied. Two exceptions:
- * 16-bit grey keeps its high byte (Pillow clips at 255), and a GIF's transparent pixels show its background.
+ * looked up; CMYK is taken as Adobe writes it (inverted); grey of 16 bits is clipped at 255, colour of 16 bits keeps
+ * its high byte; an EXIF orientation is told, not applied.
  *
  * Files are not trusted: the kind is told by content, never by name; the size is checked before anything is
  * decoded; a file that ends too early is an error, never a half-grey picture.
@@ -21,6 +21,7 @@
 struct picture {
     unsigned char *pixels; // [height, width, 3]
     int width, height;
+    int orientation; /* EXIF's, 1 to 8; 1 (upright) where the file says nothing. picture_upright applies it */
 };
 
 /* On failure (EXIT_BAD_DATA, text starts with the path) the picture is empty and needs no picture_free. */
