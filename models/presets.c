@@ -86,7 +86,7 @@ static const struct preset *find(const char *name)
 static void declare(struct clip *clip, const struct preset *preset)
 {
     clip->preprocess = (struct preprocess){
-        .resize_short = PICTURE_SIDE,
+        .resize = PICTURE_SIDE,
         .crop = PICTURE_SIDE,
         .mean = {0.48145466f, 0.4578275f, 0.40821073f}, /* CLIP's */
         .std = {0.26862954f, 0.26130258f, 0.27577711f},

@@ -5,7 +5,7 @@
 json_t *clip_tiny_vision_config(struct preprocess *preprocess)
 {
     *preprocess = (struct preprocess){
-        .resize_short = 96,
+        .resize = 96,
         .crop = 96,
         .mean = {0.5f, 0.5f, 0.5f},
         .std = {0.25f, 0.25f, 0.25f},

@@ -98,12 +98,15 @@ static void test_goldens(void **state)
     char *rest;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest), cases++) {
         char name[64], file[64], filter[64];
-        int squash;
+        int fit, torchvision_crop, upright, grey;
         struct preprocess preprocess = {0};
-        assert_int_equal(sscanf(line, "%63s %63s %d %d %d %63s", name, file, &preprocess.resize_short, &squash,
-                                &preprocess.crop, filter),
-                         6);
-        preprocess.squash = squash;
+        assert_int_equal(sscanf(line, "%63s %63s %d %d %d %63s %d %d %d", name, file, &preprocess.resize, &fit,
+                                &preprocess.crop, filter, &torchvision_crop, &grey, &upright),
+                         9);
+        preprocess.fit = (enum preprocess_fit)fit;
+        preprocess.torchvision_crop = torchvision_crop;
+        preprocess.upright = upright;
+        memset(preprocess.fill, grey, 3);
         preprocess.filter = find_filter(filter);
         check_case(name, file, &preprocess);
     }
@@ -176,18 +179,19 @@ static void test_no_pictures(void **state)
     assert_refused(folder);
 }
 
-/* A file cut anywhere in its first nine tenths is refused: never a picture with a grey lower half. */
+/* A file cut anywhere in its first nine tenths is refused (PNG's last twelve bytes say nothing): never a picture with a
+ * grey lower half. */
 static void test_cut_files(void **state)
 {
     (void)state;
     struct string_list inputs = {0};
     char *images = golden_path("");
-    assert_int_equal(file_list(&inputs, images, ".jpg .png .bmp .gif .tga .ppm", &err), 0);
+    assert_int_equal(file_list(&inputs, images, ".jpg .png .bmp .gif .tga .pbm .pgm .ppm .webp", &err), 0);
     assert_true(inputs.count >= 15);
     for (size_t i = 0; i < inputs.count; i++) {
         struct file_map map;
         assert_int_equal(file_map(&map, inputs.items[i], &err), 0);
-        for (size_t size = 0; size < map.size * 9 / 10; size += 1 + map.size / 100) {
+        for (size_t size = 0; size < (map.size - 12) * 9 / 10; size += 1 + map.size / 100) {
             /* Its own allocation, so that a sanitizer sees a read past the cut. */
             unsigned char *cut = mem_new(size, 1);
             memcpy(cut, map.data, size);
@@ -227,43 +231,67 @@ static void test_dirty_jpeg(void **state)
 
 #define HALF "\"image_mean\": [0.5, 0.5, 0.5], \"image_std\": [0.5, 0.5, 0.5]"
 
+#define OPEN_CLIP "{\"model_cfg\": {\"vision_cfg\": {\"image_size\": 240}}, \"preprocess_cfg\": "
+
 static const struct {
     const char *file, *json;
-    int resize_short, crop;
-    bool squash;
+    int resize, crop;
+    enum preprocess_fit fit;
     int filter;
     float mean; /* of the first channel */
+    int fill;   /* of the last */
 } folders[] = {
     {"preprocessor_config.json", "{\"size\": 224, \"crop_size\": 224, \"do_center_crop\": true, \"resample\": 3}", 224,
-     224, false, RESIZE_BICUBIC, 0.48145466f},
+     224, FIT_SHORT_SIDE, RESIZE_BICUBIC, 0.48145466f, 0},
     {"preprocessor_config.json",
      "{\"size\": {\"shortest_edge\": 256}, \"crop_size\": {\"height\": 224, \"width\": 224}, \"resample\": 3, " HALF
      ", \"do_center_crop\": true, \"image_processor_type\": \"BitImageProcessor\"}",
-     256, 224, false, RESIZE_BICUBIC, 0.5f},
+     256, 224, FIT_SHORT_SIDE, RESIZE_BICUBIC, 0.5f, 0},
     {"preprocessor_config.json", "{\"size\": {\"height\": 224, \"width\": 224}, \"resample\": 2, " HALF "}", 224, 224,
-     true, RESIZE_BILINEAR, 0.5f},
-    {"preprocessor_config.json", "{\"size\": 384, \"resample\": 2, " HALF "}", 384, 384, true, RESIZE_BILINEAR, 0.5f},
+     FIT_SQUASH, RESIZE_BILINEAR, 0.5f, 0},
+    {"preprocessor_config.json", "{\"size\": 384, \"resample\": 1, " HALF "}", 384, 384, FIT_SQUASH, RESIZE_LANCZOS,
+     0.5f, 0},
+    {"preprocessor_config.json", "{\"image_processor_type\": \"CLIPImageProcessor\"}", 224, 224, FIT_SHORT_SIDE,
+     RESIZE_BICUBIC, 0.48145466f, 0},
+    {"preprocessor_config.json", "{\"image_processor_type\": \"ViTImageProcessorFast\"}", 224, 224, FIT_SQUASH,
+     RESIZE_BILINEAR, 0.5f, 0},
     {"preprocessor_config.json",
-     "{\"size\": 256, \"crop_size\": 224, \"feature_extractor_type\": \"DeiTFeatureExtractor\"}", 256, 224, true,
-     RESIZE_BICUBIC, 0.48145466f},
-    {"preprocessor_config.json", "{\"size\": 224, \"crop_pct\": 0.875, \"resample\": 3, " HALF "}", 256, 224, false,
-     RESIZE_BICUBIC, 0.5f},
-    {"preprocessor_config.json", "{\"do_resize\": false, \"crop_size\": 96, \"do_normalize\": false}", 0, 96, false,
-     RESIZE_BICUBIC, 0.0f},
+     "{\"image_processor_type\": \"SiglipImageProcessor\", \"size\": {\"height\": 384, "
+     "\"width\": 384}}",
+     384, 384, FIT_SQUASH, RESIZE_BICUBIC, 0.5f, 0},
+    {"preprocessor_config.json",
+     "{\"size\": 256, \"crop_size\": 224, \"feature_extractor_type\": \"DeiTFeatureExtractor\"}", 256, 224, FIT_SQUASH,
+     RESIZE_BICUBIC, 0.5f, 0},
+    {"preprocessor_config.json", "{\"size\": 224, \"crop_pct\": 0.875, \"resample\": 3, " HALF "}", 256, 224,
+     FIT_SHORT_SIDE, RESIZE_BICUBIC, 0.5f, 0},
+    {"preprocessor_config.json", "{\"image_processor_type\": \"ConvNextImageProcessor\"}", 384, 384, FIT_SQUASH,
+     RESIZE_BICUBIC, 0.5f, 0},
+    {"preprocessor_config.json", "{\"do_resize\": false, \"crop_size\": 96, \"do_normalize\": false}", 0, 96,
+     FIT_SHORT_SIDE, RESIZE_BICUBIC, 0.0f, 0},
+    {"processor_config.json",
+     "{\"image_processor\": {\"image_processor_type\": \"CLIPImageProcessor\", \"size\": "
+     "{\"shortest_edge\": 336}, \"crop_size\": 336}}",
+     336, 336, FIT_SHORT_SIDE, RESIZE_BICUBIC, 0.48145466f, 0},
+    {"open_clip_config.json", OPEN_CLIP "{\"mean\": [0.25, 0.5, 0.5]}}", 240, 240, FIT_SHORT_SIDE, RESIZE_BICUBIC,
+     0.25f, 0},
     {"open_clip_config.json",
-     "{\"model_cfg\": {\"vision_cfg\": {\"image_size\": 240}}, \"preprocess_cfg\": {\"mean\": [0.25, 0.5, 0.5]}}", 240,
-     240, false, RESIZE_BICUBIC, 0.25f},
+     OPEN_CLIP "{\"resize_mode\": \"squash\", \"interpolation\": \"bilinear\", \"mean\": 0.5}}", 240, 240, FIT_SQUASH,
+     RESIZE_BILINEAR, 0.5f, 0},
+    {"open_clip_config.json", OPEN_CLIP "{\"resize_mode\": \"longest\", \"fill_color\": 114, \"size\": 1}}", 240, 240,
+     FIT_LONG_SIDE, RESIZE_BICUBIC, 0.48145466f, 114},
     {"config.json",
-     "{\"pretrained_cfg\": {\"input_size\": [3, 224, 224], \"crop_pct\": 0.9, \"interpolation\": \"bicubic\", "
+     "{\"pretrained_cfg\": {\"input_size\": [3, 224, 224], \"crop_pct\": 0.9, \"interpolation\": \"bilinear\", "
      "\"mean\": [0.5, 0.5, 0.5], \"std\": [0.5, 0.5, 0.5]}}",
-     248, 224, false, RESIZE_BICUBIC, 0.5f},
+     248, 224, FIT_SHORT_SIDE, RESIZE_BILINEAR, 0.5f, 0},
+    {"config.json", "{\"pretrained_cfg\": {\"input_size\": [3, 256, 256], \"crop_pct\": 1, \"crop_mode\": \"border\"}}",
+     256, 256, FIT_LONG_SIDE, RESIZE_BICUBIC, 0.485f, 104},
+    {"config.json", "{\"input_size\": [3, 64, 64]}", 73, 64, FIT_SHORT_SIDE, RESIZE_BICUBIC, 0.485f, 0},
 };
 
 static void remove_settings(void)
 {
-    static const char *const names[] = {"preprocessor_config.json", "open_clip_config.json", "config.json"};
-    for (size_t i = 0; i < 3; i++) {
-        char *path = path_join(folder, names[i]);
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        char *path = path_join(folder, folders[i].file);
         unlink(path);
         free(path);
     }
@@ -278,9 +306,12 @@ static void test_read_settings(void **state)
         struct preprocess got;
         if (preprocess_read(&got, folder, &err) != 0)
             fail_msg("%s", err.text);
-        assert_int_equal(got.resize_short, folders[i].resize_short);
+        assert_int_equal(got.resize, folders[i].resize);
         assert_int_equal(got.crop, folders[i].crop);
-        assert_int_equal(got.squash, folders[i].squash);
+        assert_int_equal(got.fit, folders[i].fit);
+        assert_int_equal(got.fill[2], folders[i].fill);
+        assert_int_equal(got.torchvision_crop, strstr(folders[i].file, "processor") == NULL);
+        assert_false(got.upright);
         assert_ptr_equal(got.filter, &resize_filters[folders[i].filter]);
         assert_true(got.mean[0] == folders[i].mean);
         assert_true(got.std[2] > 0);
@@ -298,7 +329,10 @@ static void test_refuse_settings(void **state)
         "{\"size\": 1000000}",
         "{\"size\": -1, \"crop_size\": -1}",
         "{\"size\": 224, \"crop_size\": \"224\"}",
-        "{\"size\": 224, \"resample\": 1}",
+        "{\"size\": 224, \"resample\": 0}",
+        "{\"size\": {\"shortest_edge\": 224, \"longest_edge\": 448}, \"crop_size\": 224}",
+        "{\"image_processor_type\": \"Siglip2ImageProcessor\", \"size\": 224}",
+        "{\"size\": 224, \"fill_color\": 256}",
         "{\"size\": 224, \"image_mean\": [0.5, 0.5]}",
         "{\"size\": 224, \"image_std\": [0.5, 0, 0.5]}",
         "{\"size\": 224, \"rescale_factor\": 0.0078125}",
@@ -324,23 +358,24 @@ static void test_write_settings(void **state)
 {
     (void)state;
     const struct resize_filter *bicubic = &resize_filters[RESIZE_BICUBIC], *bilinear = &resize_filters[RESIZE_BILINEAR];
+    const float *ones = (float[]){1, 1, 1};
     const struct preprocess settings[] = {
-        {224, false, 224, {0.48145466f, 0.4578275f, 0.40821073f}, {0.26862954f, 0.26130258f, 0.27577711f}, bicubic},
-        {256, false, 224, {0.1f, 0.2f, 0.3f}, {1.0f / 3, 0.7f, 1}, bilinear},
-        {224, true, 224, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, bilinear},
-        {256, true, 224, {0, 0, 0}, {1, 1, 1}, bicubic},
-        {0, false, 64, {0, 0, 0}, {1, 1, 1}, bicubic},
+        {.resize = 224, .crop = 224, .mean = {0.48145466f, 0.4578275f, 0.40821073f}, .filter = bicubic},
+        {.resize = 256, .crop = 224, .mean = {1.0f / 3, 0.7f, 1}, .torchvision_crop = true, .filter = bilinear},
+        {.resize = 224, .fit = FIT_SQUASH, .crop = 224, .upright = true, .filter = bilinear},
+        {.resize = 256, .fit = FIT_SQUASH, .crop = 224, .filter = &resize_filters[RESIZE_BOX]},
+        {.resize = 96, .fit = FIT_LONG_SIDE, .crop = 96, .fill = {1, 2, 3}, .filter = bicubic},
+        {.resize = 0, .crop = 64, .filter = bicubic},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-        struct preprocess got;
-        assert_int_equal(preprocess_write(&settings[i], folder, &err), 0);
+        struct preprocess setting = settings[i], got;
+        memcpy(setting.std, ones, sizeof setting.std);
+        assert_int_equal(preprocess_write(&setting, folder, &err), 0);
         assert_int_equal(preprocess_read(&got, folder, &err), 0);
-        assert_int_equal(got.resize_short, settings[i].resize_short);
-        assert_int_equal(got.squash, settings[i].squash);
-        assert_int_equal(got.crop, settings[i].crop);
-        assert_memory_equal(got.mean, settings[i].mean, sizeof got.mean);
-        assert_memory_equal(got.std, settings[i].std, sizeof got.std);
-        assert_ptr_equal(got.filter, settings[i].filter);
+        struct hash expected = hash_begin(), hash = hash_begin();
+        preprocess_add_hash(&expected, &setting);
+        preprocess_add_hash(&hash, &got);
+        assert_memory_equal(&hash, &expected, sizeof hash);
     }
     remove_settings();
 }

@@ -26,7 +26,7 @@ static void fill_paths(char **paths /* [PICTURES] */)
 static void test_prefetch(void **state)
 {
     (void)state;
-    const struct preprocess preprocess = {.resize_short = 48, .crop = 40, .filter = &resize_filters[RESIZE_BICUBIC]};
+    const struct preprocess preprocess = {.resize = 48, .crop = 40, .filter = &resize_filters[RESIZE_BICUBIC]};
     size_t size = preprocess_bytes(&preprocess);
     unsigned char *got = mem_new(size, 1), *expected = mem_new(size, 1);
     char *paths[PICTURES];
@@ -56,7 +56,7 @@ static void test_prefetch(void **state)
 static void test_prefetch_left_early(void **state)
 {
     (void)state;
-    const struct preprocess preprocess = {.resize_short = 48, .crop = 40, .filter = &resize_filters[RESIZE_BICUBIC]};
+    const struct preprocess preprocess = {.resize = 48, .crop = 40, .filter = &resize_filters[RESIZE_BICUBIC]};
     unsigned char *got = mem_new(preprocess_bytes(&preprocess), 1);
     char *paths[PICTURES];
     fill_paths(paths);

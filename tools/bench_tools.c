@@ -37,7 +37,7 @@ static int run_decode(struct bench *bench, const char *const *words, int count, 
         return -1;
     struct decoding decoding = {
         .paths = &paths,
-        .preprocess = {.resize_short = 224, .crop = 224, .filter = &resize_filters[RESIZE_BICUBIC]},
+        .preprocess = {.resize = 224, .crop = 224, .filter = &resize_filters[RESIZE_BICUBIC]},
         .square = mem_new(224 * 224, 3),
         .workers = bench->session.workers,
     };

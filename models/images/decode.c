@@ -24,7 +24,7 @@ static const struct kind {
     size_t length;
     picture_decoder *decode;
 } kinds[] = {
-    {"JPEG", "\xFF\xD8\xFF", 3, jpeg_decode},
+    {"JPEG", "\xFF\xD8", 2, jpeg_decode},
     {"PNG", "\x89PNG\r\n\x1A\n", 8, png_decode},
     {"GIF", "GIF87a", 6, gif_decode},
     {"GIF", "GIF89a", 6, gif_decode},

@@ -1,5 +1,8 @@
 #include "models/images/preprocess.h"
 
+#include "models/images/orientation.h"
+
+#include <math.h>
 #include <string.h>
 
 enum { SIDE_MAX = 1 << 24 };
@@ -10,26 +13,19 @@ struct crop_axis {
     int margin;       /* black pixels before them */
 };
 
-static struct crop_axis crop_axis(int size, int crop)
+static struct crop_axis crop_axis(int size, const struct preprocess *preprocess)
 {
+    int crop = preprocess->crop, spare = size > crop ? size - crop : crop - size, half = spare / 2, odd = spare & 1;
     if (size < crop)
-        return (struct crop_axis){.count = size, .margin = (crop - size) / 2};
+        return (struct crop_axis){.count = size, .margin = preprocess->torchvision_crop ? half : half + odd};
     /* Python's round(): a half goes to the even neighbour. */
-    int spare = size - crop, half = spare / 2;
-    return (struct crop_axis){.first = half + (half & spare & 1), .count = crop};
+    return (struct crop_axis){.first = preprocess->torchvision_crop ? half + (half & odd) : half, .count = crop};
 }
 
-static void resized_size(long long *width, long long *height, const struct preprocess *preprocess,
-                         const struct picture *picture)
+/* The short side to the target; the long side is cut to whole pixels. */
+static void fit_short_side(long long *width, long long *height, long long target)
 {
-    long long target = preprocess->resize_short;
-    *width = picture->width;
-    *height = picture->height;
-    if (target == 0)
-        return;
-    if (preprocess->squash) {
-        *width = *height = target;
-    } else if (*width <= *height) {
+    if (*width <= *height) {
         *height = target * *height / *width;
         *width = target;
     } else {
@@ -38,20 +34,49 @@ static void resized_size(long long *width, long long *height, const struct prepr
     }
 }
 
+/* The long side to the target; the short one is rounded, in the doubles of ResizeKeepRatio. */
+static void fit_long_side(long long *width, long long *height, int target)
+{
+    double ratio = fmax((double)*width / target, (double)*height / target);
+    *width = llrint((double)*width / ratio);
+    *height = llrint((double)*height / ratio);
+}
+
+static void resized_size(long long *width, long long *height, const struct preprocess *preprocess,
+                         const struct picture *picture)
+{
+    *width = picture->width;
+    *height = picture->height;
+    if (preprocess->resize == 0)
+        return;
+    if (preprocess->fit == FIT_SQUASH)
+        *width = *height = preprocess->resize;
+    else if (preprocess->fit == FIT_LONG_SIDE)
+        fit_long_side(width, height, preprocess->resize);
+    else
+        fit_short_side(width, height, preprocess->resize);
+}
+
+static void fill(unsigned char *out /* [crop, crop, 3] */, const struct preprocess *preprocess)
+{
+    for (size_t i = 0; i < preprocess_bytes(preprocess); i++)
+        out[i] = preprocess->fill[i % 3];
+}
+
 int preprocess_picture(unsigned char *out, const struct preprocess *preprocess, const struct picture *picture,
                        const char *name, struct error *err)
 {
     long long width, height;
     resized_size(&width, &height, preprocess, picture);
-    if (width > SIDE_MAX || height > SIDE_MAX)
+    if (width > SIDE_MAX || height > SIDE_MAX || width < 1 || height < 1)
         return error_set(err, EXIT_BAD_DATA, "%s: a picture of %d x %d is too narrow to resize", name, picture->width,
                          picture->height);
 
-    struct crop_axis x = crop_axis((int)width, preprocess->crop), y = crop_axis((int)height, preprocess->crop);
+    struct crop_axis x = crop_axis((int)width, preprocess), y = crop_axis((int)height, preprocess);
     struct resize_window window = {.left = x.first, .top = y.first, .width = x.count, .height = y.count};
     size_t stride = 3 * (size_t)preprocess->crop;
     if (x.count < preprocess->crop || y.count < preprocess->crop)
-        memset(out, 0, preprocess_bytes(preprocess));
+        fill(out, preprocess);
     picture_resize_window(out + (size_t)y.margin * stride + 3 * (size_t)x.margin, picture, (int)width, (int)height,
                           window, stride, preprocess->filter);
     return 0;
@@ -62,6 +87,8 @@ int preprocess_file(unsigned char *out, const struct preprocess *preprocess, con
     struct picture picture;
     if (picture_decode(&picture, path, err) != 0)
         return -1;
+    if (preprocess->upright)
+        picture_upright(&picture);
     int result = preprocess_picture(out, preprocess, &picture, path, err);
     picture_free(&picture);
     return result;
@@ -70,4 +97,14 @@ int preprocess_file(unsigned char *out, const struct preprocess *preprocess, con
 size_t preprocess_bytes(const struct preprocess *preprocess)
 {
     return (size_t)preprocess->crop * (size_t)preprocess->crop * 3;
+}
+
+void preprocess_add_hash(struct hash *hash, const struct preprocess *preprocess)
+{
+    const int numbers[] = {preprocess->resize,           preprocess->fit,     preprocess->crop,
+                           preprocess->torchvision_crop, preprocess->upright, preprocess->filter->pillow_code};
+    hash_add(hash, numbers, sizeof numbers);
+    hash_add(hash, preprocess->fill, sizeof preprocess->fill);
+    hash_add(hash, preprocess->mean, sizeof preprocess->mean);
+    hash_add(hash, preprocess->std, sizeof preprocess->std);
 }

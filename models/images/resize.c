@@ -1,7 +1,10 @@
 #include "models/images/resize.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
+
+static const double pi = 3.14159265358979323846;
 
 static double bilinear(double x)
 {
@@ -20,9 +23,33 @@ static double bicubic(double x)
     return 0.0;
 }
 
+/* Half open: a source pixel on the edge between two belongs to one. */
+static double box(double x)
+{
+    return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+}
+
+static double sinc(double x)
+{
+    return x == 0.0 ? 1.0 : sin(x * pi) / (x * pi);
+}
+
+static double hamming(double x)
+{
+    return fabs(x) < 1.0 ? sinc(x) * ((double)0.54f + (double)0.46f * cos(x * pi)) : 0.0;
+}
+
+static double lanczos(double x)
+{
+    return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
+}
+
 const struct resize_filter resize_filters[RESIZE_FILTERS] = {
     [RESIZE_BILINEAR] = {"bilinear", 2, 1.0, bilinear},
     [RESIZE_BICUBIC] = {"bicubic", 3, 2.0, bicubic},
+    [RESIZE_BOX] = {"box", 4, 0.5, box},
+    [RESIZE_HAMMING] = {"hamming", 5, 1.0, hamming},
+    [RESIZE_LANCZOS] = {"lanczos", 1, 3.0, lanczos},
 };
 
 /* 8 bits of pixel, 22 of weight and 2 to spare: a sum of products stays within an int. */
@@ -118,20 +145,57 @@ static void resize_row(unsigned char *out,      // [taps.count, 3]
     }
 }
 
-/* One row of output is the weighted sum of `length` rows of input. */
+/* One row of output is the weighted sum of `length` rows of input, which start `stride` bytes after one another. */
 static void blend_rows(unsigned char *restrict out,      // [bytes]
                        int *restrict sums,               // [bytes] scratch
-                       const unsigned char *restrict in, // [length, bytes]
+                       const unsigned char *restrict in, // [length, stride]
                        const int *weights,               // [length]
-                       int length, int bytes)
+                       int length, int bytes, size_t stride)
 {
     for (int i = 0; i < bytes; i++)
         sums[i] = ROUNDING;
     for (int k = 0; k < length; k++)
         for (int i = 0; i < bytes; i++)
-            sums[i] += weights[k] * in[(size_t)k * (size_t)bytes + (size_t)i];
+            sums[i] += weights[k] * in[(size_t)k * stride + (size_t)i];
     for (int i = 0; i < bytes; i++)
         out[i] = clip8(sums[i]);
+}
+
+/* Rows of a picture, or of a part of it: the source, what lies between the two passes, the output. */
+struct rows {
+    unsigned char *bytes; // [rows, stride]
+    size_t stride;
+};
+
+static void resize_across(struct rows out, struct rows in, int count, const struct taps *across)
+{
+    for (int y = 0; y < count; y++)
+        resize_row(out.bytes + (size_t)y * out.stride, in.bytes + (size_t)y * in.stride, across);
+}
+
+static void resize_down(struct rows out, struct rows in, int bytes, const struct taps *down)
+{
+    int *sums = mem_new((size_t)bytes, sizeof *sums);
+    for (int y = 0; y < down->count; y++)
+        blend_rows(out.bytes + (size_t)y * out.stride, sums, in.bytes + (size_t)down->first[y] * in.stride,
+                   down->weights + (size_t)y * (size_t)down->capacity, down->length[y], bytes, in.stride);
+    free(sums);
+}
+
+/* The source pixels that the taps need are first, first + 1, ...; they count from there afterwards. Their count. */
+static int taps_rebase(struct taps *taps, int *first)
+{
+    int last = taps->count - 1, count = taps->first[last] + taps->length[last] - taps->first[0];
+    *first = taps->first[0];
+    for (int i = 0; i <= last; i++)
+        taps->first[i] -= *first;
+    return count;
+}
+
+/* Pillow 13 begins with the height where it shrinks by far more pixels than the width. (Older ones never did.) */
+static bool down_first(const struct picture *in, int width, int height)
+{
+    return height < in->height && in->height - height > 2LL * (in->width - width);
 }
 
 void picture_resize_window(unsigned char *out, const struct picture *in, int width, int height,
@@ -143,21 +207,21 @@ void picture_resize_window(unsigned char *out, const struct picture *in, int wid
           window.top, width, height);
     struct taps across = taps_new(in->width, width, window.left, window.width, filter);
     struct taps down = taps_new(in->height, height, window.top, window.height, filter);
+    int left, top, columns = taps_rebase(&across, &left), rows = taps_rebase(&down, &top);
 
-    /* The source rows that the window needs, already at their final width. */
-    int last = window.height - 1, top = down.first[0], rows = down.first[last] + down.length[last] - top;
-    size_t bytes = 3 * (size_t)window.width;
-    unsigned char *narrow = mem_new((size_t)rows * bytes, 1); // [rows, window.width, 3]
-    for (int y = 0; y < rows; y++)
-        resize_row(narrow + (size_t)y * bytes, in->pixels + 3 * (size_t)(top + y) * (size_t)in->width, &across);
-
-    int *sums = mem_new(bytes, sizeof *sums);
-    for (int y = 0; y < window.height; y++)
-        blend_rows(out + (size_t)y * stride, sums, narrow + (size_t)(down.first[y] - top) * bytes,
-                   down.weights + (size_t)y * (size_t)down.capacity, down.length[y], (int)bytes);
-
-    free(sums);
-    free(narrow);
+    size_t in_stride = 3 * (size_t)in->width;
+    struct rows source = {in->pixels + (size_t)top * in_stride + 3 * (size_t)left, in_stride}, result = {out, stride};
+    bool tall = down_first(in, width, height);
+    struct rows between = {.stride = 3 * (size_t)(tall ? columns : window.width)};
+    between.bytes = mem_new((size_t)(tall ? window.height : rows), between.stride);
+    if (tall) {
+        resize_down(between, source, 3 * columns, &down);
+        resize_across(result, between, window.height, &across);
+    } else {
+        resize_across(between, source, rows, &across);
+        resize_down(result, between, 3 * window.width, &down);
+    }
+    free(between.bytes);
     taps_free(&down);
     taps_free(&across);
 }

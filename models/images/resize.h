@@ -1,10 +1,11 @@
-/* Resampling as Pillow does it, to the bit: a = -0.5 bicubic or bilinear, widened when shrinking (antialiasing).
+/* Resampling as Pillow does it, to the bit: its kernels (bicubic has a = -0.5), widened when shrinking (antialiasing).
  *
  *     struct picture small;
  *     picture_resize(&small, &photo, 224, 298, &resize_filters[RESIZE_BICUBIC]);
  *     picture_free(&small);
  *
- * Horizontal, then vertical; weights in 22-bit fixed point; 8 bits between the passes (Pillow, libImaging/Resample.c).
+ * Horizontal, then vertical, or for tall pictures the other way; weights in 22-bit fixed point; 8 bits between the
+ * passes (Pillow 13, libImaging/Resample.c).
  * Cubic kernel: R. Keys, "Cubic convolution interpolation for digital image processing", 1981.
  */
 #ifndef OCLIP_RESIZE_H
@@ -14,12 +15,12 @@
 
 struct resize_filter {
     const char *name;
-    int pillow_code;            /* PIL.Image.Resampling, as "resample" of a preprocessor_config.json */
-    double support;             /* the kernel is zero from here on, in source pixels at scale 1 */
-    double (*kernel)(double x); /* symmetric */
+    int pillow_code; /* PIL.Image.Resampling, as "resample" of a preprocessor_config.json */
+    double support;  /* the kernel is zero from here on, in source pixels at scale 1 */
+    double (*kernel)(double x);
 };
 
-enum { RESIZE_BILINEAR, RESIZE_BICUBIC, RESIZE_FILTERS };
+enum { RESIZE_BILINEAR, RESIZE_BICUBIC, RESIZE_BOX, RESIZE_HAMMING, RESIZE_LANCZOS, RESIZE_FILTERS };
 extern const struct resize_filter resize_filters[RESIZE_FILTERS];
 
 /* `out` becomes width x height pixels; caller frees it. */
