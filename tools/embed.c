@@ -48,10 +48,12 @@ static int open_model(struct settings *s, struct error *err)
     struct clip_recipe recipe = {.image_folder = s->image_model, .text_folder = s->text_model};
     if (session_open_device(&s->session, err) != 0)
         return -1;
-    if (clip_create(&s->session.clip, s->session.dev, &recipe, 0, err) == 0)
-        return 0;
-    session_close(&s->session);
-    return -1;
+    if (clip_create(&s->session.clip, s->session.dev, &recipe, 0, err) != 0) {
+        session_close(&s->session);
+        return -1;
+    }
+    s->session.clip->preprocess.upright |= s->session.exif_orientation;
+    return 0;
 }
 
 static int read_inputs(struct string_list *inputs, const struct settings *s, struct error *err)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char picture_extensions[] = ".jpg .jpeg .png .bmp .gif .tga .ppm .pgm";
+const char picture_extensions[] = ".jpg .jpeg .jfif .png .webp .gif .bmp .tga .pbm .pgm .ppm .pnm";
 
 /* A photo whose embedding is NULL could not be read. `present` is what the folder holds now; it lives with the
  * connection. */
@@ -124,10 +124,18 @@ static int list_present(struct index *index, struct error *err)
 
 /* ---- whose it is ---- */
 
+/* Embeddings depend on the weights and on how pictures are prepared. */
+static void describe_model(char text[HASH_TEXT], const struct clip *clip)
+{
+    struct hash hash = clip->fingerprint;
+    preprocess_add_hash(&hash, &clip->preprocess);
+    hash_text(text, hash);
+}
+
 static bool belongs_to(struct index *index, const struct clip *clip)
 {
     char ours[HASH_TEXT];
-    hash_text(ours, clip->fingerprint);
+    describe_model(ours, clip);
     sqlite3_stmt *model = database_prepare(&index->db, "SELECT fingerprint FROM model");
     const char *theirs = database_step(&index->db, model) ? (const char *)sqlite3_column_text(model, 0) : NULL;
     bool same = theirs && strcmp(theirs, ours) == 0;
@@ -148,7 +156,7 @@ static int claim(struct index *index, const struct clip *clip, struct error *err
     database_begin(&index->db);
     if (!belongs_to(index, clip)) {
         char ours[HASH_TEXT];
-        hash_text(ours, clip->fingerprint);
+        describe_model(ours, clip);
         database_run(&index->db, "DELETE FROM photos; DELETE FROM model");
         sqlite3_stmt *insert = database_prepare(&index->db, "INSERT INTO model VALUES (?1, ?2)");
         sqlite3_bind_text(insert, 1, ours, -1, SQLITE_STATIC);

@@ -75,6 +75,7 @@ int session_open(struct session *session, struct error *err)
         session_close(session);
         return -1;
     }
+    session->clip->preprocess.upright |= session->exif_orientation;
     if (session->newest)
         session_say(session, "model %s\n", session->model);
     return 0;

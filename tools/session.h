@@ -17,7 +17,7 @@
 
 struct session {
     const char *device_spec, *model; /* NULL: "auto", the newest trained model; set by session_open */
-    bool quiet, json;
+    bool quiet, json, exif_orientation;
     int workers, batch_size;
 
     struct device *dev;
@@ -31,6 +31,7 @@ struct session {
     {"device", OPTION_TEXT, &(s).device_spec, "SPEC", "N, P:D, part of a name, gpu, cpu or auto (tools/devices)", 'd'}, \
     {"batch-size", OPTION_INT, &(s).batch_size, "N", "at once on the device; 0: 32 pictures, 64 texts", 0}, \
     {"workers", OPTION_INT, &(s).workers, "N", "threads that decode pictures; 0: one a processor", 'j'}, \
+    {"exif-orientation", OPTION_FLAG, &(s).exif_orientation, NULL, "turn photos upright; models see them as stored", 0}, \
     {"quiet", OPTION_FLAG, &(s).quiet, NULL, "only errors and results", 'q'}, \
     {"json", OPTION_FLAG, &(s).json, NULL, "machine-readable results", 0}
 // clang-format on

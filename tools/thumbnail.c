@@ -1,5 +1,6 @@
 #include "tools/thumbnail.h"
 
+#include "models/images/orientation.h"
 #include "models/images/resize.h"
 #include "runtime/util/file.h"
 
@@ -86,6 +87,7 @@ int thumbnail_write(FILE *stream, const char *path, int side, struct error *err)
     if (result == 0) {
         const char *type = type_of(&map);
         shrink(&picture, side);
+        picture_upright(&picture);
         if (type && map.size <= SMALL_ENOUGH)
             write_uri(stream, type, map.data, map.size);
         else

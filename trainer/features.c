@@ -54,7 +54,7 @@ static struct hash image_key(const struct clip *clip, const struct dataset *data
 {
     struct hash key = clip->fingerprint;
     hash_add_text(&key, "images");
-    hash_add(&key, &clip->preprocess.crop, sizeof clip->preprocess.crop);
+    preprocess_add_hash(&key, &clip->preprocess);
     for (size_t i = 0; i < data->photos.count; i++) {
         struct stat status = {0};
         hash_add_text(&key, data->photos.items[i]);

@@ -212,6 +212,7 @@ static int open_all(struct trainer *t, struct error *err)
     report_note(t, "%s", device_info(t->dev)->label);
     if (open_model(t, err) != 0)
         return -1;
+    t->clip->preprocess.upright |= t->settings.exif_orientation;
     set_training(t);
     if (open_features(t, err) != 0)
         return -1;

@@ -186,7 +186,7 @@ static void put_pixels(struct runs *runs, size_t length, bool nibbles, struct re
         if (runs->at < runs->count)
             runs->indices[runs->at++] = (unsigned char)(!nibbles ? byte : i % 2 ? byte & 15 : byte >> 4);
     }
-    if (reader->at % 2)
+    if (reader->at % 2 && reader->at < reader->size)
         reader_skip(reader, 1);
 }
 
@@ -208,7 +208,7 @@ static bool unpack(struct runs *runs, bool nibbles, struct reader *reader)
             put_pixels(runs, code, nibbles, reader);
         runs->at += jump < runs->count - runs->at ? jump : runs->count - runs->at;
     }
-    return runs->at == runs->count;
+    return runs->at == runs->count && !reader->ended;
 }
 
 static int read_runs(struct picture *picture, const struct bitmap *bitmap, struct reader *reader, const char *name,

@@ -182,14 +182,19 @@ static void resize_down(struct rows out, struct rows in, int bytes, const struct
     free(sums);
 }
 
-/* The source pixels that the taps need are first, first + 1, ...; they count from there afterwards. Their count. */
+/* The source pixels that the taps need are *first, *first + 1, ...; the taps count from there afterwards. Returns how
+ * many. As zeros are trimmed, it need not be the first tap that begins first, nor the last that ends last. */
 static int taps_rebase(struct taps *taps, int *first)
 {
-    int last = taps->count - 1, count = taps->first[last] + taps->length[last] - taps->first[0];
+    int end = 0;
     *first = taps->first[0];
-    for (int i = 0; i <= last; i++)
+    for (int i = 0; i < taps->count; i++) {
+        *first = taps->first[i] < *first ? taps->first[i] : *first;
+        end = taps->first[i] + taps->length[i] > end ? taps->first[i] + taps->length[i] : end;
+    }
+    for (int i = 0; i < taps->count; i++)
         taps->first[i] -= *first;
-    return count;
+    return end - *first;
 }
 
 /* Pillow 13 begins with the height where it shrinks by far more pixels than the width. (Older ones never did.) */
@@ -230,7 +235,8 @@ void picture_resize(struct picture *out, const struct picture *in, int width, in
                     const struct resize_filter *filter)
 {
     size_t stride = 3 * (size_t)width;
-    *out = (struct picture){.pixels = mem_new((size_t)height, stride), .width = width, .height = height};
+    *out = (struct picture){
+        .pixels = mem_new((size_t)height, stride), .width = width, .height = height, .orientation = in->orientation};
     struct resize_window whole = {.width = width, .height = height};
     picture_resize_window(out->pixels, in, width, height, whole, stride, filter);
 }

@@ -23,7 +23,7 @@ struct resize_filter {
 enum { RESIZE_BILINEAR, RESIZE_BICUBIC, RESIZE_BOX, RESIZE_HAMMING, RESIZE_LANCZOS, RESIZE_FILTERS };
 extern const struct resize_filter resize_filters[RESIZE_FILTERS];
 
-/* `out` becomes width x height pixels; caller frees it. */
+/* `out` becomes width x height pixels, of the same orientation; caller frees it. */
 void picture_resize(struct picture *out, const struct picture *in, int width, int height,
                     const struct resize_filter *filter);
 

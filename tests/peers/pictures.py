@@ -100,7 +100,7 @@ def gif(**options):
     return make
 
 
-PART = {"canvas": lambda rng, w, h: (w + int(rng.integers(0, 9)), h + int(rng.integers(-5, 9))), "offset": (3, 2)}
+PART = {"canvas": lambda rng, w, h: (w + int(rng.integers(0, 9)), max(1, h + int(rng.integers(-5, 9)))), "offset": (3, 2)}
 
 
 def animation(kind):
@@ -351,12 +351,14 @@ def compare_cuts(program, pictures, folder, rng):
     return theirs_only == 0 and different == 0
 
 
-def compare_transforms(program, photos, turned, folder, rng):
+def compare_transforms(program, photos, parts, turned, folder, rng):
+    """On whole photos and on small parts of some, which are enlarged."""
     good = True
     for name, (file, settings, prepare) in transforms().items():
         (folder / file).write_text(json.dumps(settings))
         upright = settings.get("exif_orientation", False)
-        paths = turned if upright else [photos[i] for i in rng.choice(len(photos), min(50, len(photos)), replace=False)]
+        chosen = [photos[i] for i in rng.choice(len(photos), min(50, len(photos)), replace=False)]
+        paths = turned if upright else chosen + parts
         tally = Tally()
         for path, ours in zip(paths, dump(program, paths, folder)):
             tally.add(ours, by_pillow(path, prepare, upright))
@@ -383,7 +385,8 @@ def main():
         pictures = write_pictures(folder, photos, args.each, rng)
         good = compare_decoding(args.program, pictures)
         good = compare_cuts(args.program, pictures, folder, rng) and good
-        good = compare_transforms(args.program, photos, pictures["EXIF orientation"], folder, rng) and good
+        parts, turned = pictures["JPEG 4:2:0"], pictures["EXIF orientation"]
+        good = compare_transforms(args.program, photos, parts, turned, folder, rng) and good
     return 0 if good else 1
 
 

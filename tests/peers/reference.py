@@ -14,7 +14,7 @@ logging.set_verbosity_error()  # it warns of the pooler, which nobody uses here
 logging.disable_progress_bar()
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-SQUARE = transforms.Compose([transforms.Resize(224, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(224)])
+RESIZE = transforms.Resize(224, transforms.InterpolationMode.BICUBIC)
 MAX_TOKENS = 256
 
 
@@ -28,7 +28,10 @@ def read_captions(data):
 
 
 def load_square(path):
-    return SQUARE(Image.open(path).convert("RGB"))
+    """Cropped as transformers' processors do, whose settings the folders have: torchvision rounds the middle to even."""
+    picture = RESIZE(Image.open(path).convert("RGB"))
+    left, top = (picture.width - 224) // 2, (picture.height - 224) // 2
+    return picture.crop((left, top, left + 224, top + 224))
 
 
 class ImageTower(nn.Module):
