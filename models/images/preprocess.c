@@ -10,7 +10,7 @@ enum { SIDE_MAX = 1 << 24 };
 /* Where a crop of `crop` pixels lies along an axis of `size` pixels. */
 struct crop_axis {
     int first, count; /* the pixels taken */
-    int margin;       /* black pixels before them */
+    int margin;       /* pixels of the fill colour before them */
 };
 
 static struct crop_axis crop_axis(int size, const struct preprocess *preprocess)
