@@ -71,16 +71,26 @@ int encode_images(float *rows, bool *bad, const struct clip *clip, const char *c
     return device_finish(clip->dev, err);
 }
 
+/* SigLIP sees a fixed number of tokens: texts are filled up. */
+static int fill_up(int *ids, int length, const struct text_config *config)
+{
+    while (length < config->padded)
+        ids[length++] = config->padding;
+    return length;
+}
+
 void texts_pack(struct packed_texts *packed, const struct clip *clip, const char *const *texts, int count)
 {
+    const struct text_config *config = &clip->text.config;
     *packed = (struct packed_texts){.lengths = mem_new((size_t)count, sizeof(int)), .count = count};
-    int limit = clip->max_tokens, capacity = 0;
+    int limit = clip->max_tokens, longest = limit > config->padded ? limit : config->padded, capacity = 0;
     for (int i = 0; i < count; i++) {
-        if (packed->total + limit > capacity) {
-            capacity = 2 * capacity + limit;
+        if (packed->total + longest > capacity) {
+            capacity = 2 * capacity + longest;
             packed->ids = mem_grow(packed->ids, (size_t)capacity, sizeof *packed->ids);
         }
-        packed->lengths[i] = tokenizer_encode(clip->tokenizer, packed->ids + packed->total, limit, texts[i]);
+        int *ids = packed->ids + packed->total; // [longest]
+        packed->lengths[i] = fill_up(ids, tokenizer_encode(clip->tokenizer, ids, limit, texts[i]), config);
         packed->total += packed->lengths[i];
     }
 }
