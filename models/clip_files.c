@@ -1,7 +1,7 @@
 /* What making a dual encoder and opening one have in common: from configs to parameters, from files to weights. */
 #include "models/clip_files.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 const struct layout *const clip_head_layouts[HEAD_KINDS] = {
     [HEAD_MLP] = &layout_head_mlp, [HEAD_LINEAR] = &layout_head_linear, [HEAD_NONE] = &layout_head_none};
@@ -20,6 +20,15 @@ void clip_add_fingerprint(struct clip *clip, const struct safetensors *file)
     }
 }
 
+/* The same weights under another config are another model. */
+static void add_config(struct clip *clip, const json_t *config)
+{
+    char *text = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
+    if (text)
+        hash_add_text(&clip->fingerprint, text);
+    free(text);
+}
+
 int clip_configure_image(struct clip *clip, struct tower_source *source, const char *path, struct error *err)
 {
     struct vit_config config;
@@ -29,6 +38,7 @@ int clip_configure_image(struct clip *clip, struct tower_source *source, const c
     if (side < config.patch || side % config.patch != 0)
         return error_set(err, EXIT_BAD_DATA, "%s: pictures of %d pixels are no whole number of patches of %d", path,
                          side, config.patch);
+    add_config(clip, clip->vision_config);
     clip_declare_image(clip, &config);
     clip->image_layout = source->saved_layout;
     clip->stored.image = source->layout;
@@ -48,6 +58,7 @@ int clip_configure_text(struct clip *clip, struct tower_source *source, int max_
                          path, config.vocabulary, ids - 1);
     limit = limit < config.positions ? limit : config.positions;
     clip->max_tokens = max_tokens > 0 && max_tokens < limit ? max_tokens : limit;
+    add_config(clip, clip->text_config);
     clip_declare_text(clip, &config);
     clip->text_layout = source->saved_layout;
     clip->stored.text = source->layout;

@@ -93,7 +93,8 @@ static const struct call {
     {"HF_HUB_CACHE=hub $T/convert --model hf:no/such --to hf --out x", EXIT_BAD_DATA, "hf download no/such", NULL},
     {"$T/convert --model hf:../such --to hf --out x", EXIT_USAGE, "hf:org/name", NULL},
     {"mkdir -p hub/models--an--org/refs hub/models--an--org/snapshots && printf abc > hub/models--an--org/refs/main && "
-     "cp -r model hub/models--an--org/snapshots/abc && HF_HUB_CACHE=hub $T/retrieve --gallery photos --model hf:an/org x",
+     "cp -r model hub/models--an--org/snapshots/abc && HF_HUB_CACHE=hub $T/retrieve --gallery photos --model hf:an/org "
+     "x",
      EXIT_OK, NULL, "photos/"},
 };
 
