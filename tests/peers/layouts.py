@@ -219,17 +219,24 @@ def same_tensors(a, b):
     return a.keys() == b.keys() and all(a[name].dtype == b[name].dtype and torch.equal(a[name], b[name]) for name in a)
 
 
-def gradient_error(folder, module):
+def gradient_error(got, want):
     """The largest difference of a tensor's gradient, relative to the tensor's largest. Keys' biases are left out: a
     softmax does not see them, so their gradient is zero but for rounding."""
-    got, worst = tensors(folder), 0
-    gradients = {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
-    largest = max(gradient.abs().max() for gradient in gradients.values())
-    for name, gradient in gradients.items():
+    got, want = tensors(got), tensors(want)
+    largest, worst = max(gradient.abs().max() for gradient in want.values()), 0
+    for name, gradient in want.items():
         if gradient.abs().max() > 1e-9 * largest:
-            difference = (got[name].double().reshape(gradient.shape) - gradient).abs().max()
+            difference = (got[name].reshape(gradient.shape) - gradient).abs().max()
             worst = max(worst, (difference / gradient.abs().max()).item())
     return worst
+
+
+def write_gradients(model, module, folder):
+    """In the weights' place, so that they are written under the weights' names."""
+    folder.mkdir()
+    for parameter in module.parameters():
+        parameter.data = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+    model.write(module.float(), folder)
 
 
 def compare(build, scratch, name, gradients):
@@ -248,7 +255,8 @@ def compare(build, scratch, name, gradients):
     row = {"features": f"{error(oclip_features(build, source, inputs, scratch / 'out'), want):.1e}"}
     if gradients:
         oclip_features(build, source, inputs, scratch / "gradients", model.forms[0])
-        row["gradients"] = f"{gradient_error(scratch / 'gradients', module):.1e}"
+        write_gradients(model, module, scratch / "wanted")
+        row["gradients"] = f"{gradient_error(scratch / 'gradients', scratch / 'wanted'):.1e}"
     del module
     again = []
     for form in model.forms:
