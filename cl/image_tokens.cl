@@ -1,24 +1,24 @@
-// A class token before each picture's patches, and positions added to all.
+// A class token before each picture's patches (first = 1; 0 where there is none), and positions added to all.
 
 // A row a work-group: token, picture.
-// y [batch * tokens, width], patches [batch * (tokens - 1), width], class_token [width], position [tokens, width]
+// y [batch * tokens, width], patches [batch * (tokens - first), width], class_token [width], position [tokens, width]
 ROW_KERNEL void image_tokens_forward(global float *y, global const float *patches, global const float *class_token,
-                                     global const float *position, int tokens, int width)
+                                     global const float *position, int tokens, int width, int first)
 {
     size_t token = get_group_id(0), picture = get_group_id(1), row = picture * tokens + token;
-    global const float *x = token == 0 ? class_token : patches + (row - picture - 1) * width;
+    global const float *x = token < first ? class_token : patches + (row - (picture + 1) * first) * width;
     for (EACH(i, width))
         vec_store(y + row * width, i, width,
                   vec_load(x, i, width, 0) + vec_load(position + token * width, i, width, 0));
 }
 
 // A row a work-group: patch, picture.
-// dpatches [batch * (tokens - 1), width], dy [batch * tokens, width]
-ROW_KERNEL void image_tokens_patches(global float *dpatches, global const float *dy, int tokens, int width,
+// dpatches [batch * (tokens - first), width], dy [batch * tokens, width]
+ROW_KERNEL void image_tokens_patches(global float *dpatches, global const float *dy, int tokens, int width, int first,
                                      int accumulate)
 {
-    size_t picture = get_group_id(1), row = picture * (tokens - 1) + get_group_id(0);
-    global const float *from = dy + (row + picture + 1) * width;
+    size_t picture = get_group_id(1), row = picture * (tokens - first) + get_group_id(0);
+    global const float *from = dy + (row + (picture + 1) * first) * width;
     for (EACH(i, width))
         vec_store_grad(dpatches + row * width, i, width, vec_load(from, i, width, 0), accumulate);
 }

@@ -6,6 +6,9 @@
 /* exp() of the logit scale starts at 1 / 0.07 and is clamped at 100 (Radford et al. 2021). */
 static const float initial_logit_scale = 2.6592600f;
 
+/* SigLIP's starts at 10, its bias at -10: nearly all pairs are wrong ones (Zhai et al. 2023, section 3.2). */
+static const float initial_sigmoid_scale = 2.3025851f, initial_sigmoid_bias = -10;
+
 struct tensor *clip_image_features(struct tape *tape, const struct clip *clip, struct tensor *pictures)
 {
     CHECK(clip->has_image, "this model has no image tower");
@@ -45,6 +48,8 @@ struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tens
         image = op_l2_normalise(tape, image);
         text = op_l2_normalise(tape, text);
     }
+    if (clip->sigmoid_loss)
+        return op_sigmoid_loss(tape, image, text, clip->logit_scale, clip->logit_bias);
     return op_contrastive(tape, image, text, clip->logit_scale, clip->raw_scale);
 }
 
@@ -59,6 +64,7 @@ struct clip *clip_new(struct device *dev)
     clip->dev = dev;
     clip->arena = arena_new();
     clip->fingerprint = hash_begin();
+    clip->stored.dtype = STORED_F32;
     return clip;
 }
 
@@ -78,13 +84,17 @@ void clip_declare_text(struct clip *clip, const struct text_config *config)
     clip->has_text = true;
 }
 
-void clip_declare_heads(struct clip *clip, enum head_kind kind, int embed_dim, float dropout)
+void clip_declare_heads(struct clip *clip, enum head_kind kind, int embed_dim, float dropout, bool sigmoid_loss)
 {
+    const struct param_init scale = init_constant(sigmoid_loss ? initial_sigmoid_scale : initial_logit_scale);
     clip->embed_dim = embed_dim;
     head_declare(&clip->image_head, clip->arena, kind, clip->image.features, embed_dim, dropout, "image_head");
     head_declare(&clip->text_head, clip->arena, kind, clip->text.features, embed_dim, dropout, "text_head");
-    clip->logit_scale =
-        arena_add(clip->arena, GROUP_SCALE, init_constant(initial_logit_scale), 1, (int[]){1}, "logit_scale");
+    clip->logit_scale = arena_add(clip->arena, GROUP_SCALE, scale, 1, (int[]){1}, "logit_scale");
+    if (sigmoid_loss)
+        clip->logit_bias =
+            arena_add(clip->arena, GROUP_SCALE, init_constant(initial_sigmoid_bias), 1, (int[]){1}, "logit_bias");
+    clip->sigmoid_loss = sigmoid_loss;
     clip->has_heads = true;
 }
 
@@ -98,6 +108,8 @@ void clip_close(struct clip *clip)
     tokenizer_close(clip->tokenizer);
     json_decref(clip->vision_config);
     json_decref(clip->text_config);
-    free(clip->tokenizer_folder);
+    json_decref(clip->open_clip);
+    tensor_list_free(&clip->stored.spares);
+    free(clip->folder);
     free(clip);
 }

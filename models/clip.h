@@ -9,8 +9,10 @@
  * What turns paths and texts into embeddings is in models/encoder.h.
  *
  * A saved model is a Hugging Face style folder: config.json (vision_config and text_config are the towers' own),
- * model.safetensors, preprocessor_config.json and the tokenizer's files. It needs nothing else. CLIPModel's folders and
- * open_clip's are read too; without heads of its own, a model is saved as CLIPModel.
+ * model.safetensors, preprocessor_config.json and the tokenizer's files. It needs nothing else. Read are transformers'
+ * CLIPModel, SiglipModel and VisionTextDualEncoderModel, and open_clip's own folders; a model is saved as the first of
+ * these that it is, a trained pair as VisionTextDualEncoderModel. Wherever a folder is named, "hf:org/name" looks it up
+ * in Hugging Face's cache (models/files/hub.h).
  */
 #ifndef OCLIP_CLIP_H
 #define OCLIP_CLIP_H
@@ -30,19 +32,27 @@ struct clip {
     struct text_tower text;
     struct head image_head, text_head;
     struct tensor *logit_scale; // [1], the logarithm unless raw_scale
+    struct tensor *logit_bias;  // [1], SigLIP's; NULL where there is none
     int embed_dim;
     bool has_image, has_text, has_heads; /* a bare tower has only itself */
     bool raw_scale;                      /* the seed project's fault: the scale is used without exp */
     bool unnormalised;                   /* and so are the embeddings, in the loss */
+    bool sigmoid_loss;                   /* SigLIP's loss; needs logit_bias */
 
     struct preprocess preprocess;
     struct tokenizer *tokenizer; /* NULL: texts come as ids */
     int max_tokens;
     struct hash fingerprint; /* of the weights as they were read */
 
-    json_t *vision_config, *text_config; /* as the towers' folders have them, plus what pooling was found there */
-    const struct layout *image_layout, *text_layout; /* that it is saved in */
-    char *tokenizer_folder;                          /* where its files stand, to be copied when the model is saved */
+    char *folder;                        /* whose tokenizer files are copied when the model is saved; or NULL */
+    json_t *vision_config, *text_config; /* as the towers' folders have them, and "oclip_" members (files/config.h) */
+    json_t *open_clip;                   /* open_clip_config.json as it was read; NULL where there was none */
+    const struct layout *image_layout, *text_layout; /* what Hugging Face calls the weights */
+    struct {
+        const struct layout *image, *text;
+        enum stored_dtype dtype;   /* F32 where tensors differ */
+        struct tensor_list spares; /* tensors that nothing here uses; saved again beside those that are */
+    } stored;                      /* how the weights were read */
 };
 
 /* What a new dual encoder is made of. A missing folder leaves that side out (and the heads). */
@@ -52,7 +62,7 @@ struct clip_recipe {
     int embed_dim;
     float head_dropout;
     int max_tokens; /* 0: what the tokenizer was made for */
-    bool raw_scale, unnormalised;
+    bool raw_scale, unnormalised, sigmoid_loss;
     bool tiny; /* a small pair with random weights; text_folder then needs only a tokenizer */
     uint64_t seed;
 };
@@ -67,8 +77,12 @@ int clip_open_towers(struct clip **out, struct device *dev, const char *folder, 
                      struct error *err) MUST_CHECK;
 void clip_close(struct clip *clip); /* NULL is fine */
 
-/* Writes the folder so that a half-written one is never taken for a model: model.safetensors comes last. */
+/* Writes the folder so that a half-written one is never taken for a model: the weights come last. `format`: "hf",
+ * "open_clip", "dual-encoder", or NULL for the first of them that the model is; that it is none of what was asked for
+ * is an error. clip_save writes float32 in the first format. */
 int clip_save(const struct clip *clip, const char *folder, struct error *err) MUST_CHECK;
+int clip_save_as(const struct clip *clip, const char *folder, const char *format, enum stored_dtype dtype,
+                 struct error *err) MUST_CHECK;
 
 /* Training keeps less from here on: each tower's blocks are run again in the backward pass (tape_checkpoint). */
 void clip_checkpoint_blocks(struct clip *clip);
@@ -83,7 +97,7 @@ struct tensor *clip_text_features(struct tape *tape, const struct clip *clip, co
 struct tensor *clip_embed_images(struct tape *tape, const struct clip *clip, struct tensor *features);
 struct tensor *clip_embed_texts(struct tape *tape, const struct clip *clip, struct tensor *features);
 
-/* The contrastive loss [1] of n pairs of features. */
+/* The loss [1] of n pairs of features: CLIP's, or SigLIP's where sigmoid_loss is set. */
 struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tensor *image_features,
                          struct tensor *text_features);
 

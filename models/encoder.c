@@ -71,19 +71,28 @@ int encode_images(float *rows, bool *bad, const struct clip *clip, const char *c
     return device_finish(clip->dev, err);
 }
 
+/* SigLIP sees a fixed number of tokens: texts are filled up. The tokenizer knows best with what. */
+static int fill_up(int *ids, int length, const struct clip *clip)
+{
+    const struct text_config *config = &clip->text.config;
+    int pad = tokenizer_pad_id(clip->tokenizer);
+    while (length < config->padded)
+        ids[length++] = pad >= 0 ? pad : config->padding;
+    return length;
+}
+
 void texts_pack(struct packed_texts *packed, const struct clip *clip, const char *const *texts, int count)
 {
     *packed = (struct packed_texts){.lengths = mem_new((size_t)count, sizeof(int)), .count = count};
-    int limit = clip->max_tokens, pad = tokenizer_pad_id(clip->tokenizer), capacity = 0;
+    int limit = clip->max_tokens, padded = clip->text.config.padded, longest = limit > padded ? limit : padded;
+    int capacity = 0;
     for (int i = 0; i < count; i++) {
-        if (packed->total + limit > capacity) {
-            capacity = 2 * capacity + limit;
+        if (packed->total + longest > capacity) {
+            capacity = 2 * capacity + longest;
             packed->ids = mem_grow(packed->ids, (size_t)capacity, sizeof *packed->ids);
         }
-        int *ids = packed->ids + packed->total;
-        packed->lengths[i] = tokenizer_encode(clip->tokenizer, ids, limit, texts[i]);
-        while (pad >= 0 && packed->lengths[i] < limit)
-            ids[packed->lengths[i]++] = pad;
+        int *ids = packed->ids + packed->total; // [longest]
+        packed->lengths[i] = fill_up(ids, tokenizer_encode(clip->tokenizer, ids, limit, texts[i]), clip);
         packed->total += packed->lengths[i];
     }
 }

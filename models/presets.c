@@ -99,7 +99,7 @@ static void declare(struct clip *clip, const struct preset *preset)
         clip->max_tokens = preset->text->positions;
     }
     if (preset->image && preset->text)
-        clip_declare_heads(clip, preset->head, preset->embed_dim, 0.1f);
+        clip_declare_heads(clip, preset->head, preset->embed_dim, 0.1f, false);
 }
 
 int preset_open(struct clip **out, struct device *dev, const char *name, unsigned trained, uint64_t seed,

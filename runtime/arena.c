@@ -155,7 +155,7 @@ int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_gro
         fill_buckets(arena);
     }
     if (arena->frozen_numbers)
-        arena->frozen = zeroed(dev, arena->frozen_numbers);
+        arena->frozen = buffer_new(dev, arena->frozen_numbers * sizeof(float)); /* all of it is loaded or initialised */
     for (int i = 0; i < arena->count && !device_failed(dev); i++)
         bind(arena, &arena->params[i]);
     return device_failed(dev) ? device_finish(dev, err) : 0;
@@ -196,16 +196,36 @@ struct param *arena_find(const struct arena *arena, const char *name)
     return NULL;
 }
 
-void arena_upload(struct arena *arena, const struct param *param, const float *numbers)
+/* The buffer that a parameter's values lie in. */
+static struct buffer *home(const struct arena *arena, const struct param *param)
+{
+    return param->trained ? arena->values : arena->frozen;
+}
+
+static void forget_packed(const struct param *param)
 {
     buffer_drop(param->tensor->packed);
     param->tensor->packed = NULL;
-    buffer_upload(param->trained ? arena->values : arena->frozen, param->offset * sizeof(float), numbers,
-                  tensor_bytes(param->tensor));
+}
+
+void arena_upload(struct arena *arena, const struct param *param, const float *numbers)
+{
+    forget_packed(param);
+    buffer_upload(home(arena, param), param->offset * sizeof(float), numbers, tensor_bytes(param->tensor));
 }
 
 void arena_download(float *numbers, const struct arena *arena, const struct param *param)
 {
-    buffer_download(numbers, param->trained ? arena->values : arena->frozen, param->offset * sizeof(float),
-                    tensor_bytes(param->tensor));
+    buffer_download(numbers, home(arena, param), param->offset * sizeof(float), tensor_bytes(param->tensor));
+}
+
+float *arena_map(const struct arena *arena, const struct param *param, size_t first, size_t count)
+{
+    forget_packed(param);
+    return buffer_map(home(arena, param), (param->offset + first) * sizeof(float), count * sizeof(float));
+}
+
+void arena_unmap(const struct arena *arena, const struct param *param, float *mapped)
+{
+    buffer_unmap(home(arena, param), mapped);
 }

@@ -66,4 +66,9 @@ struct param *arena_find(const struct arena *arena, const char *name); /* NULL w
 void arena_upload(struct arena *arena, const struct param *param, const float *numbers);
 void arena_download(float *numbers, const struct arena *arena, const struct param *param);
 
+/* Host memory for numbers `first` to first + count of a parameter, all to be written, then given back: loads without a
+ * copy where device memory is the host's. NULL after a failure, which sticks to the device. */
+float *arena_map(const struct arena *arena, const struct param *param, size_t first, size_t count); // [count]
+void arena_unmap(const struct arena *arena, const struct param *param, float *mapped);              /* NULL is fine */
+
 #endif

@@ -134,6 +134,23 @@ void buffer_download(void *bytes, struct buffer *buffer, size_t offset, size_t c
         memset(bytes, 0, count);
 }
 
+void *buffer_map(struct buffer *buffer, size_t offset, size_t count)
+{
+    if (unusable(buffer, offset, count))
+        return NULL;
+    cl_int code;
+    void *mapped = clEnqueueMapBuffer(buffer->dev->queue, buffer->memory, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION,
+                                      offset, count, 0, NULL, NULL, &code);
+    return opencl_failed(buffer->dev, code, "mapping %zu bytes", count) ? NULL : mapped;
+}
+
+void buffer_unmap(struct buffer *buffer, void *mapped)
+{
+    if (mapped)
+        opencl_failed(buffer->dev, clEnqueueUnmapMemObject(buffer->dev->queue, buffer->memory, mapped, 0, NULL, NULL),
+                      "unmapping a buffer");
+}
+
 void buffer_copy(struct buffer *to, size_t to_offset, struct buffer *from, size_t from_offset, size_t count)
 {
     if (unusable(to, to_offset, count) || unusable(from, from_offset, count))

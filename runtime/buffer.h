@@ -36,6 +36,12 @@ void buffer_drop(struct buffer *buffer);            /* NULL is fine */
 
 void buffer_upload(struct buffer *buffer, size_t offset, const void *bytes, size_t count);
 void buffer_download(void *bytes, struct buffer *buffer, size_t offset, size_t count);
+
+/* Memory of the host that becomes bytes `offset` to offset + count of the buffer when it is unmapped; all of it must be
+ * written. Where the device's memory is the host's it is that memory itself. NULL after a failure. Waits. */
+void *buffer_map(struct buffer *buffer, size_t offset, size_t count);
+void buffer_unmap(struct buffer *buffer, void *mapped); /* NULL is fine */
+
 void buffer_copy(struct buffer *to, size_t to_offset, struct buffer *from, size_t from_offset, size_t count);
 void buffer_zero(struct buffer *buffer, size_t offset, size_t count);
 

@@ -30,21 +30,22 @@ static void patch_embed_reference(double *y, double *const *in, const struct op_
         }
 }
 
-/* in: patches [batch * (tokens - 1), width], class_token [width], position [tokens, width] */
+/* in: patches [batch * (tokens - first), width], position [tokens, width], class_token [width] if present */
 static struct tensor *run_image_tokens(struct tape *tape, struct tensor *const *in, const struct op_case *c)
 {
     (void)c;
-    return op_image_tokens(tape, in[0], in[1], in[2]);
+    return op_image_tokens(tape, in[0], in[2], in[1]);
 }
 
 static void image_tokens_reference(double *y, double *const *in, const struct op_case *c)
 {
-    int tokens = c->in[2].dim[0], width = c->in[2].dim[1], batch = c->in[0].dim[0] / (tokens - 1);
+    int first = c->in[2].ndim != 0;
+    int tokens = c->in[1].dim[0], width = c->in[1].dim[1], batch = c->in[0].dim[0] / (tokens - first);
     for (int row = 0; row < batch * tokens; row++)
         for (int w = 0; w < width; w++) {
             int picture = row / tokens, token = row % tokens;
-            double x = token == 0 ? in[1][w] : in[0][(picture * (tokens - 1) + token - 1) * width + w];
-            y[row * width + w] = x + in[2][token * width + w];
+            double x = token < first ? in[2][w] : in[0][(picture * (tokens - first) + token - first) * width + w];
+            y[row * width + w] = x + in[1][token * width + w];
         }
 }
 
@@ -115,8 +116,8 @@ static void text_tokens_reference(double *y, double *const *in, const struct op_
 #define IMAGE_TOKENS(batch, tokens, width, patches_grad, class_grad, position_grad)                                    \
     {                                                                                                                  \
         "image_tokens " #batch "x" #tokens "x" #width, run_image_tokens, image_tokens_reference,                       \
-            {NORMAL2(patches_grad, (batch) * ((tokens)-1), width), NORMAL1(class_grad, width),                         \
-             NORMAL2(position_grad, tokens, width)},                                                                   \
+            {NORMAL2(patches_grad, (batch) * ((tokens)-1), width), NORMAL2(position_grad, tokens, width),              \
+             NORMAL1(class_grad, width)},                                                                              \
             {0}, {0}, 0                                                                                                \
     }
 #define TEXT_TOKENS_CASE(which, vocabulary, positions, width, word_grad, position_grad)                                \
@@ -155,6 +156,13 @@ static const struct op_case cases[] = {
     IMAGE_TOKENS(3, 4, 17, false, true, false),
     IMAGE_TOKENS(3, 4, 8, false, false, true),
     IMAGE_TOKENS(3, 4, 3, true, false, false),
+    {"image_tokens without a class token",
+     run_image_tokens,
+     image_tokens_reference,
+     {NORMAL2(true, 3 * 5, 17), NORMAL2(true, 5, 17)},
+     {0},
+     {0},
+     0},
 
     TEXT_TOKENS_CASE(0, 1, 1, 1, true, true),
     TEXT_TOKENS_CASE(0, 9, 5, 8, true, true),

@@ -61,7 +61,11 @@ static void activation_reference(double *y, double *const *in, const struct op_c
 {
     for (int i = 0; i < count_of(c, 0); i++) {
         double x = in[0][i];
-        y[i] = c->integer[0] == ACTIVATION_GELU ? x * normal_below(x) : x / (1 + exp(-1.702 * x));
+        y[i] = c->integer[0] == ACTIVATION_GELU         ? x * normal_below(x)
+               : c->integer[0] == ACTIVATION_QUICK_GELU ? x / (1 + exp(-1.702 * x))
+               : c->integer[0] == ACTIVATION_GELU_TANH
+                   ? 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)))
+                   : tanh(x);
     }
 }
 
@@ -237,6 +241,10 @@ static const struct op_case cases[] = {
     ACTIVATION("quick_gelu", ACTIVATION_QUICK_GELU, 1, 1),
     ACTIVATION("quick_gelu", ACTIVATION_QUICK_GELU, 5, 8),
     ACTIVATION("quick_gelu", ACTIVATION_QUICK_GELU, 61, 101),
+    ACTIVATION("gelu_tanh", ACTIVATION_GELU_TANH, 3, 7),
+    ACTIVATION("gelu_tanh", ACTIVATION_GELU_TANH, 61, 101),
+    ACTIVATION("tanh", ACTIVATION_TANH, 3, 7),
+    ACTIVATION("tanh", ACTIVATION_TANH, 61, 101),
     RESIDUAL(1, 1),
     RESIDUAL(3, 7),
     RESIDUAL(64, 97),

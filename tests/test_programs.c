@@ -84,6 +84,19 @@ static const struct call {
     {"$T/evaluate --model model --data table.csv", EXIT_BAD_DATA, "give --image-root", NULL},
     {"$T/evaluate --model model --data nowhere.csv", EXIT_BAD_DATA, "nowhere.csv", NULL},
     {"$T/evaluate --model model --labels labels.csv --classes table.csv", EXIT_BAD_DATA, "\"first words\"", NULL},
+
+    /* conversions */
+    {"$T/convert --model model --out x", EXIT_USAGE, "--to hf", NULL},
+    {"$T/convert --model model --to dual-encoder --out model", EXIT_USAGE, "that is the model itself", NULL},
+    {"$T/convert --model model --to open_clip --out x", EXIT_USAGE, "cannot be written as \"open_clip\"", NULL},
+    {"$T/convert --model model --to dual-encoder --dtype fp16 --out halves", EXIT_OK, "poolers", NULL},
+    {"$T/retrieve --gallery photos --model halves x", EXIT_OK, NULL, "photos/"},
+    {"HF_HUB_CACHE=hub $T/convert --model hf:no/such --to hf --out x", EXIT_BAD_DATA, "hf download no/such", NULL},
+    {"$T/convert --model hf:../such --to hf --out x", EXIT_USAGE, "hf:org/name", NULL},
+    {"mkdir -p hub/models--an--org/refs hub/models--an--org/snapshots && printf abc > hub/models--an--org/refs/main && "
+     "cp -r model hub/models--an--org/snapshots/abc && HF_HUB_CACHE=hub $T/retrieve --gallery photos --model hf:an/org "
+     "x",
+     EXIT_OK, NULL, "photos/"},
 };
 
 /* ---- the folder ---- */

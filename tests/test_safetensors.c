@@ -313,6 +313,91 @@ static void mutated_headers_do_no_harm(void **state)
     scratch_free(folder);
 }
 
+/* Every half is written back as it was; numbers between two go to the nearer, ties to the even one. */
+static void floats_round_to_halves(void **state)
+{
+    (void)state;
+    static const enum stored_dtype dtypes[] = {STORED_F16, STORED_BF16};
+    for (int d = 0; d < 2; d++)
+        for (unsigned bits = 0; bits < 1 << 16; bits++) {
+            unsigned char half[2] = {(unsigned char)bits, (unsigned char)(bits >> 8)}, back[2];
+            float value;
+            stored_dtypes[dtypes[d]].to_float(&value, half, 1);
+            stored_dtypes[dtypes[d]].from_float(back, &value, 1);
+            if (!isnan(value))
+                assert_memory_equal(back, half, 2);
+        }
+    static const struct {
+        enum stored_dtype dtype;
+        float value;
+        unsigned bits;
+    } cases[] = {
+        {STORED_F16, 1 + 0x1p-11f, 0x3c00}, {STORED_F16, 1 + 3 * 0x1p-11f, 0x3c02},
+        {STORED_F16, 65519, 0x7bff},        {STORED_F16, 65520, 0x7c00},
+        {STORED_F16, -1e30f, 0xfc00},       {STORED_F16, 0x1p-25f, 0},
+        {STORED_F16, 3 * 0x1p-25f, 2},      {STORED_F16, 0x1p-14f - 0x1p-25f, 0x400},
+        {STORED_BF16, 1 + 0x1p-8f, 0x3f80}, {STORED_BF16, 1 + 3 * 0x1p-8f, 0x3f82},
+        {STORED_BF16, 3.4e38f, 0x7f80},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned char half[2];
+        stored_dtypes[cases[i].dtype].from_float(half, &cases[i].value, 1);
+        assert_int_equal(half[0] | half[1] << 8, cases[i].bits);
+    }
+}
+
+static void write_index(const char *folder, const char *text)
+{
+    free(scratch_file(folder, "model.safetensors.index.json", text, strlen(text)));
+}
+
+static void shards_open_as_one(void **state)
+{
+    (void)state;
+    char *folder = scratch_new(), *one = path_join(folder, "one.safetensors"),
+         *two = path_join(folder, "two.safetensors");
+    const float numbers[2] = {1, 2};
+    const struct stored_tensor tensors[] = {{.name = "b", .count = 1, .data = numbers},
+                                            {.name = "a", .count = 1, .data = numbers + 1}};
+    struct error err = {0};
+    struct safetensors *file;
+    assert_int_equal(safetensors_write(one, tensors, 1, NULL, &err), 0);
+    assert_int_equal(safetensors_write(two, tensors + 1, 1, NULL, &err), 0);
+
+    write_index(folder, "{\"weight_map\": {\"a\": \"two.safetensors\", \"b\": \"one.safetensors\"}}");
+    assert_int_equal(safetensors_open_folder(&file, folder, &err), 0);
+    float value;
+    assert_int_equal(safetensors_count(file), 2);
+    assert_int_equal(safetensors_to_float(&value, safetensors_take(file, "a"), &err), 0);
+    assert_true(value == 2);
+    int index = 0;
+    assert_string_equal(safetensors_next_left(file, &index)->name, "b");
+    assert_null(safetensors_next_left(file, &index));
+    safetensors_close(file);
+
+    static const struct {
+        const char *index, *mention;
+    } lies[] = {
+        {"{\"weight_map\": {\"a\": \"../two.safetensors\"}}", "tensor a"},
+        {"{\"weight_map\": {\"a\": 5}}", "tensor a"},
+        {"{\"weight_map\": {\"a\": \"three.safetensors\"}}", "three.safetensors"},
+        {"{\"weight_map\": {\"c\": \"one.safetensors\"}}", "tensor c"},
+        {"{}", "weight_map"},
+    };
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        write_index(folder, lies[i].index);
+        assert_int_equal(safetensors_open_folder(&file, folder, &err), -1);
+        assert_mentions(err, lies[i].mention);
+    }
+    assert_int_equal(safetensors_write(two, tensors, 2, NULL, &err), 0); /* "b" twice */
+    write_index(folder, "{\"weight_map\": {\"a\": \"two.safetensors\", \"b\": \"one.safetensors\"}}");
+    assert_int_equal(safetensors_open_folder(&file, folder, &err), -1);
+    assert_mentions(err, "tensor 'b'");
+    free(one);
+    free(two);
+    scratch_free(folder);
+}
+
 static void a_folder_without_weights_says_what_to_do(void **state)
 {
     (void)state;
@@ -343,6 +428,8 @@ int main(void)
         cmocka_unit_test(headers_that_lie_are_refused),
         cmocka_unit_test(cut_files_are_refused),
         cmocka_unit_test(mutated_headers_do_no_harm),
+        cmocka_unit_test(floats_round_to_halves),
+        cmocka_unit_test(shards_open_as_one),
         cmocka_unit_test(a_folder_without_weights_says_what_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Towers against transformers' Dinov2Model and BertModel and timm's VisionTransformer: features, and the gradient of
- * every parameter. The goldens come from goldens/make_towers.py. */
+/* Towers against transformers' Dinov2Model, ViTModel and BertModel and timm's VisionTransformer: features, and the
+ * gradient of every parameter. The goldens come from goldens/make_towers.py. */
 #include "tests/golden.h"
 #include "tests/op_check.h"
 
@@ -10,8 +10,10 @@ static const struct {
     const char *name; /* of the folder */
     bool text, gradients;
 } towers[] = {
-    {"dinov2", false, true},   {"timm_classes", false, false},   {"timm_plain", false, false},
-    {"bert_mean", true, true}, {"bert_normalised", true, false}, {"bert_first", true, true},
+    {"dinov2", false, true},          {"vit", false, false},       {"timm_classes", false, false},
+    {"timm_plain", false, false},     {"timm_avg", false, false},  {"timm_avg_norm_first", false, false},
+    {"timm_map", false, false},       {"timm_clip", false, false}, {"bert_mean", true, true},
+    {"bert_normalised", true, false}, {"bert_first", true, true},
 };
 
 static const double feature_tolerance = 1e-5, gradient_tolerance = 1e-4;
@@ -44,7 +46,9 @@ static void load_gradients(struct clip *clip, const struct golden *golden, bool 
     const struct layout *layout = text ? clip->text_layout : clip->image_layout;
     int layers = (text ? &clip->text.config.blocks : &clip->image.config.blocks)->layers;
     CHECK(safetensors_open(&file, path, &err) == 0, "%s", err.text);
-    CHECK(layout_load(clip->arena, layout, text ? "text" : "image", layers, file, "", &err) == 0, "%s", err.text);
+    CHECK(layout_load(clip->arena, layout, text ? "text" : "image", layers, file, layout_prefix(layout, file), &err) ==
+              0,
+          "%s", err.text);
     safetensors_close(file);
     free(path);
 }

@@ -55,6 +55,14 @@ for recall in text_retrieval_recall@1 image_retrieval_recall@1; do
     echo "$last" | grep -qF "\"$recall\":1.0," || complain "overfit: $last"
 done
 
+# ---- SigLIP's loss: its bias is trained and saved; a model without one cannot have it ----
+
+few="--image-root $photos --train-data $scratch/pairs.csv --val-data $scratch/pairs.csv --batch-size 16 --epochs 1"
+run 0 sigmoid $few --model tiny --loss siglip
+grep -q '"oclip_logit_bias": true' "$scratch/sigmoid/model/config.json" || complain "sigmoid: no bias was saved"
+run 0 sigmoid-again $few --model "$scratch/sigmoid/model"
+refuses 2 no-bias "has no logit bias" $few --model "$scratch/overfit/model" --loss siglip
+
 # ---- it goes on where it was stopped, to the same bits ----
 
 long="$tiny --train-data $data/sample/captions.csv --batch-size 16 --epochs 3 --save-frequency 1"

@@ -131,16 +131,34 @@ static int measure_accuracy(json_t *metrics, const struct settings *s, struct er
     return result;
 }
 
-static void print_metrics(json_t *metrics, const struct settings *s)
+/* One of CLIP_benchmark's tasks, and the table it is measured on; left out where that is not named. */
+struct task {
+    const char *name, *table;
+    int (*measure)(json_t *metrics, const struct settings *s, struct error *err);
+};
+
+static void print_metrics(json_t *metrics, const struct task *task, const struct settings *s)
 {
     const char *name;
     json_t *value;
     if (s->session.json) {
-        text_print_json(json_pack("{s:o, s:o, s:O}", "dataset", text_json(s->data ? s->data : s->labels), "model",
-                                  text_json(s->session.model), "metrics", metrics));
+        text_print_json(json_pack("{s:o, s:o, s:s, s:O}", "dataset", text_json(task->table), "model",
+                                  text_json(s->session.model), "task", task->name, "metrics", metrics));
         return;
     }
     json_object_foreach(metrics, name, value) printf("%-28s %.4f\n", name, json_number_value(value));
+}
+
+static int run_task(const struct task *task, const struct settings *s, struct error *err)
+{
+    if (!task->table)
+        return 0;
+    json_t *metrics = json_object();
+    int result = task->measure(metrics, s, err);
+    if (result == 0)
+        print_metrics(metrics, task, s);
+    json_decref(metrics);
+    return result;
 }
 
 int main(int argc, char **argv)
@@ -149,13 +167,11 @@ int main(int argc, char **argv)
     struct settings s = {0};
     if (read_settings(&s, argc, argv, &err) != 0 || session_open(&s.session, &err) != 0)
         return error_report(&err);
-    json_t *metrics = json_object();
-    int result = s.data ? measure_recall(metrics, &s, &err) : 0;
-    if (result == 0 && s.labels)
-        result = measure_accuracy(metrics, &s, &err);
-    if (result == 0)
-        print_metrics(metrics, &s);
-    json_decref(metrics);
+    const struct task tasks[] = {{"zeroshot_retrieval", s.data, measure_recall},
+                                 {"zeroshot_classification", s.labels, measure_accuracy}};
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof tasks / sizeof *tasks; i++)
+        result = run_task(&tasks[i], &s, &err);
     session_close(&s.session);
     return result < 0 ? error_report(&err) : EXIT_OK;
 }

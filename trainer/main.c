@@ -107,12 +107,30 @@ static unsigned trained_groups(const struct settings *s)
     return groups;
 }
 
+static bool wants_sigmoid_loss(const struct settings *s)
+{
+    return s->loss && strcmp(s->loss, "siglip") == 0;
+}
+
+/* A model that exists keeps its loss unless another is asked for. */
+static int open_saved_model(struct trainer *t, struct error *err)
+{
+    const struct settings *s = &t->settings;
+    if (clip_open(&t->clip, t->dev, s->model, trained_groups(s), err) != 0)
+        return -1;
+    if (s->loss)
+        t->clip->sigmoid_loss = wants_sigmoid_loss(s);
+    if (t->clip->sigmoid_loss && !t->clip->logit_bias)
+        return error_set(err, EXIT_USAGE, "--loss siglip: %s has no logit bias; it was made for --loss clip", s->model);
+    return 0;
+}
+
 static int open_model(struct trainer *t, struct error *err)
 {
     const struct settings *s = &t->settings;
     bool tiny = s->model && strcmp(s->model, "tiny") == 0;
     if (s->model && !tiny)
-        return clip_open(&t->clip, t->dev, s->model, trained_groups(s), err);
+        return open_saved_model(t, err);
     if (!tiny && !s->image_model)
         return error_set(err, EXIT_USAGE,
                          "no model: give --image-model and --text-model, or --model DIR, or --model tiny");
@@ -125,6 +143,7 @@ static int open_model(struct trainer *t, struct error *err)
         .max_tokens = s->max_tokens,
         .raw_scale = s->seed_faults,
         .unnormalised = s->seed_faults,
+        .sigmoid_loss = wants_sigmoid_loss(s),
         .tiny = tiny,
         .seed = (uint64_t)s->seed,
     };

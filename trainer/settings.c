@@ -35,6 +35,8 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"text-model", OPTION_TEXT, &s->text_model, "DIR", "pretrained text tower (sentence-transformers, BERT)", 0},
         {"model", OPTION_TEXT, &s->model, "DIR", "start from a trained model, or from scratch with \"tiny\"", 0},
         {"head", OPTION_TEXT, &s->head, "mlp|linear", "projection heads", 0},
+        {"loss", OPTION_TEXT, &s->loss, "clip|siglip", "softmax over the batch, or a sigmoid a pair (the model's own)",
+         0},
         {"embed-dim", OPTION_INT, &s->embed_dim, "N", "width of the shared space", 0},
         {"max-tokens", OPTION_INT, &s->max_tokens, "N", "longest text (0: what the tokenizer was made for)", 0},
         {"lock-image", OPTION_FLAG, &s->lock_image, NULL, "do not train the image tower; its features are cached", 0},

@@ -24,7 +24,7 @@ struct settings {
     bool every_caption; /* an item is a caption, not a photo with one of its captions */
     int workers;
     /* model */
-    const char *image_model, *text_model, *model, *head;
+    const char *image_model, *text_model, *model, *head, *loss;
     int embed_dim, max_tokens;
     bool lock_image, lock_text, keep_scale; /* keep_scale: the logit scale is not trained */
     double dropout;                         /* of the heads */

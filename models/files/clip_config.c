@@ -1,5 +1,6 @@
 #include "models/files/clip_config.h"
 
+#include "models/files/open_clip_config.h"
 #include "runtime/util/file.h"
 #include "runtime/util/json.h"
 
@@ -7,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- transformers' CLIPModel ---- */
-
-static void complete_tower(json_t *config, const char *key, const char *type, json_t *defaults)
+/* The tower's config, which may be missing, with what is taken for granted where it is silent. */
+static json_t *complete_tower(json_t *config, const char *key, const char *type, json_t *defaults)
 {
     json_t *tower = json_object_get(config, key);
     if (!json_is_object(tower)) {
@@ -17,146 +17,93 @@ static void complete_tower(json_t *config, const char *key, const char *type, js
         json_object_set_new(config, key, tower);
     }
     json_object_set_new(tower, "model_type", json_string(type));
-    json_object_set_new(tower, "projection_dim", json_integer(json_int_or(config, "projection_dim", 512)));
     json_object_update_missing(tower, defaults);
     json_decref(defaults);
+    return tower;
 }
 
 /* The defaults are those of CLIPVisionConfig and CLIPTextConfig. */
-static void complete_clip_model(json_t *config)
+static void complete_clip(json_t *config)
 {
     json_object_update_missing_new(config, json_pack("{s:i}", "projection_dim", 512));
-    complete_tower(config, "vision_config", "clip_vision_model",
-                   json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f}", "hidden_size", 768, "intermediate_size", 3072,
-                             "num_hidden_layers", 12, "num_attention_heads", 12, "image_size", 224, "patch_size", 32,
-                             "hidden_act", "quick_gelu", "layer_norm_eps", 1e-5));
-    complete_tower(config, "text_config", "clip_text_model",
-                   json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f}", "hidden_size", 512, "intermediate_size", 2048,
-                             "num_hidden_layers", 12, "num_attention_heads", 8, "max_position_embeddings", 77,
-                             "vocab_size", 49408, "hidden_act", "quick_gelu", "layer_norm_eps", 1e-5));
+    json_t *vision =
+        complete_tower(config, "vision_config", "clip_vision_model",
+                       json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f}", "hidden_size", 768, "intermediate_size",
+                                 3072, "num_hidden_layers", 12, "num_attention_heads", 12, "image_size", 224,
+                                 "patch_size", 32, "hidden_act", "quick_gelu", "layer_norm_eps", 1e-5));
+    json_t *text =
+        complete_tower(config, "text_config", "clip_text_model",
+                       json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f}", "hidden_size", 512, "intermediate_size",
+                                 2048, "num_hidden_layers", 12, "num_attention_heads", 8, "max_position_embeddings", 77,
+                                 "vocab_size", 49408, "hidden_act", "quick_gelu", "layer_norm_eps", 1e-5));
+    json_object_set(vision, "oclip_projection_dim", json_object_get(config, "projection_dim"));
+    json_object_set(text, "oclip_projection_dim", json_object_get(config, "projection_dim"));
+    json_object_set_new(config, "oclip_head", json_string("none"));
 }
 
-/* ---- open_clip ---- */
-
-static bool is_plain(const json_t *value)
+/* The defaults are those of SiglipVisionConfig and SiglipTextConfig. */
+static void complete_siglip(json_t *config)
 {
-    static const char *const plain[] = {"tok", "argmax", "learnable"};
-    if (!value || json_is_null(value) || json_is_false(value))
-        return true;
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-        if (json_is_string(value) && strcmp(json_string_value(value), plain[i]) == 0)
-            return true;
-    return false;
+    json_t *vision =
+        complete_tower(config, "vision_config", "siglip_vision_model",
+                       json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f}", "hidden_size", 768, "intermediate_size",
+                                 3072, "num_hidden_layers", 12, "num_attention_heads", 12, "image_size", 224,
+                                 "patch_size", 16, "hidden_act", "gelu_pytorch_tanh", "layer_norm_eps", 1e-6));
+    complete_tower(config, "text_config", "siglip_text_model",
+                   json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:f, s:i}", "hidden_size", 768, "intermediate_size",
+                             3072, "num_hidden_layers", 12, "num_attention_heads", 12, "max_position_embeddings", 64,
+                             "vocab_size", 32000, "hidden_act", "gelu_pytorch_tanh", "layer_norm_eps", 1e-6,
+                             "pad_token_id", 1));
+    json_object_set(config, "projection_dim", json_object_get(vision, "hidden_size"));
+    json_object_set_new(config, "oclip_head", json_string("none"));
+    json_object_set_new(config, "oclip_logit_bias", json_true());
 }
 
-/* Members that can make of a tower something other than CLIP's. */
-static int refuse_variants(const json_t *tower, const char *path, struct error *err)
+/* transformers takes BERT's and ViT's pooled output; pairs that oclip trained say what they take. */
+static void complete_dual_encoder(json_t *config)
 {
-    static const char *const keys[] = {"timm_model_name", "hf_model_name",  "attentional_pool", "no_ln_pre",
-                                       "embed_cls",       "no_causal_mask", "pool_type",        "final_ln_after_pool",
-                                       "ls_init_value",   "norm_kwargs",    "pos_embed_type",   "act_kwargs"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!is_plain(json_object_get(tower, keys[i])))
-            return error_set(err, EXIT_BAD_DATA, "%s: a tower with \"%s\" is not supported", path, keys[i]);
-    return 0;
+    static const char *const towers[] = {"vision_config", "text_config"};
+    for (int i = 0; i < 2; i++)
+        json_object_update_missing_new(json_object_get(config, towers[i]),
+                                       json_pack("{s:s}", "oclip_pooling", "pooler"));
+    json_object_update_missing_new(config, json_pack("{s:i, s:s}", "projection_dim", 512, "oclip_head", "linear"));
 }
 
-static void set_int(json_t *config, const char *key, int value)
+static void complete(json_t *config)
 {
-    json_object_set_new(config, key, json_integer(value));
+    static const struct {
+        const char *model_type;
+        void (*complete)(json_t *config);
+    } kinds[] = {
+        {"clip", complete_clip}, {"siglip", complete_siglip}, {"vision-text-dual-encoder", complete_dual_encoder}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(json_text_or(config, "model_type", ""), kinds[i].model_type) == 0)
+            kinds[i].complete(config);
 }
 
-/* What both towers have. */
-static int translate_blocks(json_t *out, const json_t *tower, const char *path, struct error *err)
+static int check_pair(const json_t *config, const char *path, struct error *err)
 {
-    int layers, width;
-    if (refuse_variants(tower, path, err) != 0 || json_need_int(&layers, tower, "layers", 1, 1000, path, err) != 0 ||
-        json_need_int(&width, tower, "width", 1, 65536, path, err) != 0)
-        return -1;
-    double ratio = json_real_or(tower, "mlp_ratio", 4);
-    if (!(ratio > 0 && ratio <= 64))
-        return error_set(err, EXIT_BAD_DATA, "%s: \"mlp_ratio\" is not a number up to 64", path);
-    set_int(out, "hidden_size", width);
-    set_int(out, "intermediate_size", (int)(width * ratio));
-    set_int(out, "num_hidden_layers", layers);
-    return 0;
-}
-
-static int translate_vision(json_t *out, const json_t *vision, const char *path, struct error *err)
-{
-    int patch, side, head_width = 64;
-    if (translate_blocks(out, vision, path, err) != 0 ||
-        json_need_int(&patch, vision, "patch_size", 1, 4096, path, err) != 0 ||
-        json_need_int(&side, vision, "image_size", 1, 4096, path, err) != 0 ||
-        (json_object_get(vision, "head_width") &&
-         json_need_int(&head_width, vision, "head_width", 1, 65536, path, err) != 0))
-        return -1;
-    set_int(out, "num_attention_heads", json_int_or(vision, "width", 0) / head_width);
-    set_int(out, "patch_size", patch);
-    set_int(out, "image_size", side);
-    return 0;
-}
-
-static int translate_text(json_t *out, const json_t *text, const char *path, struct error *err)
-{
-    if (translate_blocks(out, text, path, err) != 0)
-        return -1;
-    set_int(out, "num_attention_heads", json_int_or(text, "heads", 8));
-    set_int(out, "max_position_embeddings", json_int_or(text, "context_length", 77));
-    set_int(out, "vocab_size", json_int_or(text, "vocab_size", 49408));
-    set_int(out, "eos_token_id", 2); /* for transformers: the largest id ends a text */
-    return 0;
-}
-
-/* model_cfg -> the config of a CLIPModel */
-static int translate(json_t *out, const json_t *model, const char *path, struct error *err)
-{
-    const char *activation = json_bool_or(model, "quick_gelu", false) ? "quick_gelu" : "gelu";
-    json_t *vision = json_pack("{s:s}", "hidden_act", activation), *text = json_deep_copy(vision);
-    int dim;
-    json_object_set_new(out, "model_type", json_string("clip"));
-    json_object_set_new(out, "vision_config", vision);
-    json_object_set_new(out, "text_config", text);
-    if (json_need_int(&dim, model, "embed_dim", 1, 65536, path, err) != 0 ||
-        translate_vision(vision, json_object_get(model, "vision_cfg"), path, err) != 0 ||
-        translate_text(text, json_object_get(model, "text_cfg"), path, err) != 0)
-        return -1;
-    set_int(out, "projection_dim", dim);
-    return 0;
-}
-
-static int read_open_clip(json_t **config, const char *path, struct error *err)
-{
-    json_t *whole;
-    if (json_read(&whole, path, err) != 0)
-        return -1;
-    *config = json_object();
-    int result = translate(*config, json_object_get(whole, "model_cfg"), path, err);
-    if (result != 0)
-        json_decref(*config);
-    json_decref(whole);
-    return result;
-}
-
-/* ---- either ---- */
-
-static bool is_pair(const json_t *config)
-{
-    return json_is_object(json_object_get(config, "vision_config")) &&
-           json_is_object(json_object_get(config, "text_config"));
+    const char *type = json_text_or(config, "model_type", "none");
+    if (json_is_object(json_object_get(config, "vision_config")) &&
+        json_is_object(json_object_get(config, "text_config")) && strcmp(type, "siglip2") != 0)
+        return 0;
+    return error_set(
+        err, EXIT_BAD_DATA,
+        "%s: model_type \"%s\" is no dual encoder that oclip knows (clip, siglip, vision-text-dual-encoder, "
+        "open_clip's, or what trainer saved)",
+        path, type);
 }
 
 int clip_config_read(json_t **config, const char *folder, struct error *err)
 {
     char *path = path_join(folder, "config.json"), *open_clip = path_join(folder, "open_clip_config.json");
     bool translated = !file_exists(path) && file_exists(open_clip);
-    int result = translated ? read_open_clip(config, open_clip, err) : json_read(config, path, err);
-    if (result == 0 && strcmp(json_text_or(*config, "model_type", ""), "clip") == 0)
-        complete_clip_model(*config);
-    if (result == 0 && !is_pair(*config)) {
-        json_decref(*config);
-        result = error_set(err, EXIT_BAD_DATA,
-                           "%s: no vision_config and text_config; is this a model that trainer saved?", path);
+    int result = translated ? open_clip_config_read(config, open_clip, err) : json_read(config, path, err);
+    if (result == 0) {
+        complete(*config);
+        result = check_pair(*config, path, err);
+        if (result != 0)
+            json_decref(*config);
     }
     free(open_clip);
     free(path);

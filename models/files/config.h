@@ -8,6 +8,9 @@
  *
  * What a config leaves out (timm names an architecture only) is read off the shapes of the weights; `file` may be NULL
  * where there are none yet. Every size is bounded before it is used.
+ *
+ * What a config means beyond its own words stands in members that begin with "oclip_": "oclip_projection_dim" (a tower
+ * that ends in CLIP's projection), "oclip_pooling" ("first", "mean", "pooler") and "oclip_normalise".
  */
 #ifndef OCLIP_CONFIG_H
 #define OCLIP_CONFIG_H
@@ -18,9 +21,9 @@
 
 /* Where a tower's weights are, and under which names. */
 struct tower_source {
-    const struct safetensors *file;    /* NULL: random weights */
-    const char *prefix;                /* of every tensor; found out when it is NULL */
+    struct safetensors *file;          /* NULL: random weights */
     const struct layout *layout;       /* found out */
+    const char *prefix;                /* found out, of every tensor */
     const struct layout *saved_layout; /* found out: what Hugging Face calls the weights */
 };
 
@@ -28,8 +31,6 @@ struct tower_source {
 int config_read_vit(struct vit_config *vit, struct tower_source *source, const json_t *config, const char *path,
                     struct error *err) MUST_CHECK;
 
-/* BERT's pooling and normalisation are members "oclip_pooling" and "oclip_normalise", put there by config_add_pooling.
- */
 int config_read_text(struct text_config *text, struct tower_source *source, const json_t *config, const char *path,
                      struct error *err) MUST_CHECK;
 

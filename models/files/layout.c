@@ -1,5 +1,6 @@
 #include "models/files/layout.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +27,48 @@ static struct param *find_ours(const struct arena *arena, const char *prefix, co
     return arena_find(arena, expand(prefix, prefix[0] ? "." : "", pattern, layer).text);
 }
 
-static int parts_of(const struct layout_row *row)
+static struct name name_theirs(const struct layout_row *row, const char *prefix, int layer)
 {
-    return row->parts ? row->parts : 1;
+    return expand(row->at_root ? "" : prefix, "", row->theirs, layer);
 }
 
-static const char *prefix_of(const struct layout *layout, const char *prefix)
+static int layers_of(const struct layout_row *row, int layers)
 {
-    return layout->rooted ? "" : prefix;
+    return strstr(row->ours, "%d") ? layers : 1;
+}
+
+const char *layout_prefix(const struct layout *layout, const struct safetensors *file)
+{
+    for (const char *const *prefix = layout->prefixes; *prefix; prefix++)
+        if (safetensors_find(file, name_theirs(layout->rows, *prefix, 0).text))
+            return *prefix;
+    return NULL;
+}
+
+bool layout_spares(const struct layout *layout, const char *their_prefix, const char *name)
+{
+    size_t length = strlen(their_prefix);
+    if (!layout->spare || strncmp(name, their_prefix, length) != 0)
+        return false;
+    for (const char *const *pattern = layout->spare; *pattern; pattern++)
+        if (fnmatch(*pattern, name + length, 0) == 0)
+            return true;
+    return false;
+}
+
+/* ---- shapes ---- */
+
+/* How a row's two sides overlap: `count` numbers, from `ours` on in our parameter and from `theirs` on in their tensor.
+ */
+struct overlap {
+    long count, ours, theirs;
+};
+
+static struct overlap overlap_of(const struct layout_row *row, const struct tensor *tensor)
+{
+    long count = (long)tensor_count(tensor) / (row->parts ? row->parts : 1);
+    return (struct overlap){
+        .count = count, .ours = row->part * count, .theirs = row->pieces ? count / row->span * row->piece : 0};
 }
 
 /* The shape a row's tensor has in the file. */
@@ -44,12 +79,15 @@ static void their_shape(struct stored_tensor *stored, const struct layout_row *r
     for (int i = 0; i < row->leading_ones; i++)
         stored->shape[stored->ndim++] = 1;
     for (int i = 0; i < ours->ndim && row->leading_ones != LAYOUT_SCALAR; i++) {
-        long size = i == 0 ? ours->dim[i] / parts_of(row) : ours->dim[i];
+        long size = ours->dim[i];
+        if (i == 0)
+            size = (row->pieces ? size / row->span * row->pieces : size) / (row->parts ? row->parts : 1);
         stored->shape[stored->ndim++] = size;
         stored->count *= size;
     }
     if (row->transposed) {
-        CHECK(stored->ndim == 2, "%s: only a matrix is stored transposed", row->ours);
+        CHECK(stored->ndim == 2 && !row->pieces && !row->parts, "%s: only a whole matrix is stored transposed",
+              row->ours);
         long rows = stored->shape[0];
         stored->shape[0] = stored->shape[1];
         stored->shape[1] = rows;
@@ -75,22 +113,31 @@ static int check_shape(const struct stored_tensor *got, const struct stored_tens
                      got->name, text[0], text[1]);
 }
 
-/* In place: numbers [rows, columns] -> [columns, rows] */
-static void transpose(float *numbers, long rows, long columns)
+/* numbers [rows, columns] -> out [columns, rows] */
+static void transpose(float *out, const float *numbers, long rows, long columns)
 {
-    float *copy = mem_new((size_t)(rows * columns), sizeof *copy); // [rows, columns]
-    memcpy(copy, numbers, (size_t)(rows * columns) * sizeof *copy);
     for (long r = 0; r < rows; r++)
         for (long c = 0; c < columns; c++)
-            numbers[c * rows + r] = copy[r * columns + c];
-    free(copy);
+            out[c * rows + r] = numbers[r * columns + c];
 }
 
-/* One row: `numbers` collects the parts of a parameter until the last one is in. */
-static int load_row(struct arena *arena, const struct param *param, const struct layout_row *row, const char *theirs,
-                    const struct safetensors *file, const struct layout *layout, float **numbers, struct error *err)
+/* ---- loading ---- */
+
+static int convert(float *out, const struct stored_tensor *tensor, bool transposed, struct error *err)
 {
-    const struct stored_tensor *stored = safetensors_find(file, theirs);
+    if (!transposed)
+        return safetensors_to_float(out, tensor, err);
+    float *numbers = mem_new((size_t)tensor->count, sizeof *numbers); // [count]
+    int result = safetensors_to_float(numbers, tensor, err);
+    transpose(out, numbers, tensor->shape[0], tensor->shape[1]);
+    free(numbers);
+    return result;
+}
+
+static int load_row(struct arena *arena, const struct param *param, const struct layout_row *row, const char *theirs,
+                    struct safetensors *file, const struct layout *layout, struct error *err)
+{
+    const struct stored_tensor *stored = safetensors_take(file, theirs);
     if (!stored)
         return error_set(err, EXIT_BAD_DATA, "tensor %s is missing (%s layout); is this the file its config.json says?",
                          theirs, layout->name);
@@ -98,75 +145,99 @@ static int load_row(struct arena *arena, const struct param *param, const struct
     their_shape(&want, row, param->tensor);
     if (check_shape(stored, &want, err) != 0)
         return -1;
-    if (row->part == 0)
-        *numbers = mem_new(tensor_count(param->tensor), sizeof(float));
-    float *part = *numbers + (long)row->part * want.count; // [want.count]
-    if (safetensors_to_float(part, stored, err) != 0)
-        return -1;
-    if (row->transposed)
-        transpose(part, want.shape[0], want.shape[1]);
-    if (row->part == parts_of(row) - 1) {
-        arena_upload(arena, param, *numbers);
-        free(*numbers);
-        *numbers = NULL;
-    }
-    return 0;
-}
-
-static int layers_of(const struct layout_row *row, int layers)
-{
-    return strstr(row->ours, "%d") ? layers : 1;
-}
-
-int layout_load(struct arena *arena, const struct layout *layout, const char *our_prefix, int layers,
-                const struct safetensors *file, const char *their_prefix, struct error *err)
-{
-    /* A parameter's parts stand in adjacent rows, so one buffer a layer is enough. */
-    float **numbers = mem_new((size_t)layers + 1, sizeof *numbers); // [layers + 1]
-    const char *prefix = prefix_of(layout, their_prefix);
-    int result = 0;
-    for (const struct layout_row *row = layout->rows; row->ours && result == 0; row++)
-        for (int layer = 0; layer < layers_of(row, layers) && result == 0; layer++) {
-            const struct param *param = find_ours(arena, our_prefix, row->ours, layer);
-            if (param)
-                result = load_row(arena, param, row, expand(prefix, "", row->theirs, layer).text, file, layout,
-                                  &numbers[layer], err);
-        }
-    for (int layer = 0; layer <= layers; layer++)
-        free(numbers[layer]);
-    free(numbers);
+    struct overlap overlap = overlap_of(row, param->tensor);
+    float *numbers = arena_map(arena, param, (size_t)overlap.ours, (size_t)overlap.count); // [overlap.count]
+    if (!numbers)
+        return device_finish(arena->dev, err);
+    struct stored_tensor piece = *stored;
+    piece.count = overlap.count;
+    piece.data = (const char *)stored->data + overlap.theirs * stored_dtypes[stored->dtype].size;
+    int result = convert(numbers, &piece, row->transposed, err);
+    arena_unmap(arena, param, numbers);
+    safetensors_release(&piece);
     return result;
 }
 
-static void collect_row(struct tensor_list *list, const struct arena *arena, const struct param *param,
-                        const struct layout_row *row, const char *theirs)
+int layout_load(struct arena *arena, const struct layout *layout, const char *our_prefix, int layers,
+                struct safetensors *file, const char *their_prefix, struct error *err)
+{
+    for (const struct layout_row *row = layout->rows; row->ours; row++)
+        for (int layer = 0; layer < layers_of(row, layers); layer++) {
+            const struct param *param = find_ours(arena, our_prefix, row->ours, layer);
+            if (param &&
+                load_row(arena, param, row, name_theirs(row, their_prefix, layer).text, file, layout, err) != 0)
+                return -1;
+        }
+    return 0;
+}
+
+/* ---- collecting ---- */
+
+static struct stored_tensor *add_item(struct tensor_list *list, const char *name)
 {
     if (list->count == list->capacity) {
         list->capacity = list->capacity ? 2 * list->capacity : 256;
         list->items = mem_grow(list->items, (size_t)list->capacity, sizeof *list->items);
     }
-    struct stored_tensor stored = {.name = mem_format("%s", theirs), .dtype = STORED_F32};
-    their_shape(&stored, row, param->tensor);
-    float *whole = mem_new(tensor_count(param->tensor), sizeof *whole), // [parts * stored.count]
-        *part = mem_new((size_t)stored.count, sizeof *part);            // [stored.count]
-    arena_download(whole, arena, param);
-    memcpy(part, whole + (long)row->part * stored.count, (size_t)stored.count * sizeof *part);
-    free(whole);
-    if (row->transposed)
-        transpose(part, stored.shape[1], stored.shape[0]);
-    stored.data = part;
-    list->items[list->count++] = stored;
+    struct stored_tensor *item = &list->items[list->count++];
+    *item = (struct stored_tensor){.name = mem_format("%s", name)};
+    return item;
+}
+
+void tensor_list_add_copy(struct tensor_list *list, const struct stored_tensor *tensor)
+{
+    struct stored_tensor *item = add_item(list, tensor->name);
+    size_t bytes = (size_t)(tensor->count * stored_dtypes[tensor->dtype].size);
+    void *data = mem_new(bytes, 1);
+    if (bytes)
+        memcpy(data, tensor->data, bytes);
+    const char *name = item->name;
+    *item = *tensor;
+    item->name = name;
+    item->data = data;
+}
+
+/* The item of this name; a new one, with all of its memory, for the first piece of a tensor. */
+static struct stored_tensor *item_for(struct tensor_list *list, const struct layout_row *row, const struct tensor *ours,
+                                      const char *name, enum stored_dtype dtype)
+{
+    for (int i = list->count - 1; row->pieces && i >= 0; i--)
+        if (strcmp(list->items[i].name, name) == 0)
+            return &list->items[i];
+    struct stored_tensor *item = add_item(list, name);
+    item->dtype = dtype;
+    their_shape(item, row, ours);
+    item->data = mem_new((size_t)item->count, (size_t)stored_dtypes[dtype].size);
+    return item;
+}
+
+static void collect_row(struct tensor_list *list, const struct arena *arena, const struct param *param,
+                        const struct layout_row *row, const char *theirs, enum stored_dtype dtype)
+{
+    struct stored_tensor *item = item_for(list, row, param->tensor, theirs, dtype);
+    struct overlap overlap = overlap_of(row, param->tensor);
+    float *numbers = mem_new(tensor_count(param->tensor), sizeof *numbers); // as ours
+    arena_download(numbers, arena, param);
+    float *part = numbers + overlap.ours, *turned = NULL; // [overlap.count]
+    if (row->transposed) {
+        turned = mem_new((size_t)overlap.count, sizeof *turned);
+        transpose(turned, part, item->shape[1], item->shape[0]);
+        part = turned;
+    }
+    unsigned char *out = (unsigned char *)(size_t)item->data + overlap.theirs * stored_dtypes[dtype].size;
+    stored_dtypes[dtype].from_float(out, part, overlap.count);
+    free(turned);
+    free(numbers);
 }
 
 void layout_collect(struct tensor_list *list, const struct arena *arena, const struct layout *layout,
-                    const char *our_prefix, int layers, const char *their_prefix)
+                    const char *our_prefix, int layers, const char *their_prefix, enum stored_dtype dtype)
 {
-    const char *prefix = prefix_of(layout, their_prefix);
     for (const struct layout_row *row = layout->rows; row->ours; row++)
         for (int layer = 0; layer < layers_of(row, layers); layer++) {
             const struct param *param = find_ours(arena, our_prefix, row->ours, layer);
             if (param)
-                collect_row(list, arena, param, row, expand(prefix, "", row->theirs, layer).text);
+                collect_row(list, arena, param, row, name_theirs(row, their_prefix, layer).text, dtype);
         }
 }
 

@@ -6,36 +6,18 @@
  *     if (bias && safetensors_to_float(values, bias, &err) != 0) ...                // values: [bias->count]
  *     safetensors_close(file);                                                      // tensors die with it
  *
- * The file is mapped, never copied. Nothing in it is trusted: a header that lies is refused with EXIT_BAD_DATA.
+ * The file is mapped, never copied. Nothing in it is trusted: a header that lies is refused with EXIT_BAD_DATA. A model
+ * in several files (shards) with a model.safetensors.index.json opens as one.
  */
 #ifndef OCLIP_SAFETENSORS_H
 #define OCLIP_SAFETENSORS_H
 
+#include "models/files/stored_dtype.h"
 #include "runtime/util/error.h"
 
 #include <jansson.h>
 
 enum { STORED_MAX_DIMENSIONS = 8 };
-
-enum stored_dtype {
-    STORED_F32,
-    STORED_F16,
-    STORED_BF16,
-    /* These may stand in a file, but nothing here reads their numbers. */
-    STORED_F64,
-    STORED_F8_E4M3,
-    STORED_F8_E5M2,
-    STORED_I64,
-    STORED_I32,
-    STORED_I16,
-    STORED_I8,
-    STORED_U64,
-    STORED_U32,
-    STORED_U16,
-    STORED_U8,
-    STORED_BOOL,
-    STORED_UNKNOWN, /* a name this list lacks; its size could not be checked */
-};
 
 struct stored_tensor {
     const char *name;
@@ -51,8 +33,12 @@ struct safetensors;
 
 int safetensors_open(struct safetensors **file, const char *path, struct error *err) MUST_CHECK;
 
-/* Opens model.safetensors (or open_clip_model.safetensors) of a model folder. Where only a PyTorch pickle stands, the
- * error says how to convert it. */
+/* Several files as one; no tensor may be in two of them.  paths [count] */
+int safetensors_open_shards(struct safetensors **file, const char *const *paths, int count,
+                            struct error *err) MUST_CHECK;
+
+/* Opens what a model folder has: model.safetensors, the shards of model.safetensors.index.json, or
+ * open_clip_model.safetensors. Where only a PyTorch pickle stands, the error says how to convert it. */
 int safetensors_open_folder(struct safetensors **file, const char *folder, struct error *err) MUST_CHECK;
 
 void safetensors_close(struct safetensors *file);
@@ -61,10 +47,17 @@ int safetensors_count(const struct safetensors *file);
 const struct stored_tensor *safetensors_at(const struct safetensors *file, int index); /* sorted by name, bytewise */
 const struct stored_tensor *safetensors_find(const struct safetensors *file, const char *name);
 
+/* Finds a tensor and notes that it is used; the first in the file that nobody took, or NULL. */
+const struct stored_tensor *safetensors_take(struct safetensors *file, const char *name);
+const struct stored_tensor *safetensors_next_left(const struct safetensors *file, int *index); /* from *index on */
+
+/* The numbers have been read: their pages need not stay in memory. They come back when they are read again. */
+void safetensors_release(const struct stored_tensor *tensor);
+
 /* Converts F32, F16 and BF16 exactly; any other dtype is an error. */
 int safetensors_to_float(float *out, const struct stored_tensor *tensor, struct error *err) MUST_CHECK;
 
-/* Writes STORED_F32 tensors with distinct names, the same bytes as Python's safetensors.torch.save_file writes.
+/* Writes tensors with distinct names, the same bytes as Python's safetensors.torch.save_file writes.
  * `metadata`: an object of texts that joins {"format": "pt"}, or NULL. */
 int safetensors_write(const char *path, const struct stored_tensor *tensors, int count, json_t *metadata,
                       struct error *err) MUST_CHECK;

@@ -7,9 +7,24 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are written as they lie in memory");
 
-static int compare_names(const void *a, const void *b)
+static size_t size_of(const struct stored_tensor *tensor)
 {
-    return strcmp((*(const struct stored_tensor *const *)a)->name, (*(const struct stored_tensor *const *)b)->name);
+    return (size_t)stored_dtypes[tensor->dtype].size;
+}
+
+static size_t bytes_of(const struct stored_tensor *tensor)
+{
+    return (size_t)tensor->count * size_of(tensor);
+}
+
+/* Larger elements first, then by name. */
+static int compare_tensors(const void *a, const void *b)
+{
+    const struct stored_tensor *x = *(const struct stored_tensor *const *)a,
+                               *y = *(const struct stored_tensor *const *)b;
+    if (size_of(x) != size_of(y))
+        return size_of(x) > size_of(y) ? -1 : 1;
+    return strcmp(x->name, y->name);
 }
 
 /* The tensors in the order in which they are stored: Python's library sorts by alignment, then by name. */
@@ -17,12 +32,10 @@ static const struct stored_tensor **in_file_order(const struct stored_tensor *te
 {
     const struct stored_tensor **order = mem_new((size_t)count, sizeof *order); // [count]
     for (int i = 0; i < count; i++) {
-        CHECK(tensors[i].dtype == STORED_F32, "tensor '%s' is not F32, the only dtype written", tensors[i].name);
+        CHECK(size_of(&tensors[i]) > 0, "tensor '%s' is of an unknown dtype", tensors[i].name);
         order[i] = &tensors[i];
     }
-    qsort(order, (size_t)count, sizeof *order, compare_names);
-    for (int i = 1; i < count; i++)
-        CHECK(strcmp(order[i - 1]->name, order[i]->name) != 0, "two tensors are named '%s'", order[i]->name);
+    qsort(order, (size_t)count, sizeof *order, compare_tensors);
     return order;
 }
 
@@ -31,9 +44,9 @@ static json_t *describe(const struct stored_tensor *tensor, size_t begin)
     json_t *shape = json_array();
     for (int i = 0; i < tensor->ndim; i++)
         json_array_append_new(shape, json_integer(tensor->shape[i]));
-    size_t end = begin + (size_t)tensor->count * sizeof(float);
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)begin,
-                     (json_int_t)end);
+    size_t end = begin + bytes_of(tensor);
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", stored_dtypes[tensor->dtype].name, "shape", shape, "data_offsets",
+                     (json_int_t)begin, (json_int_t)end);
 }
 
 /* The header as compact JSON, filled up with blanks to a multiple of 8 bytes so that the data is aligned. */
@@ -45,9 +58,10 @@ static char *header_text(const struct stored_tensor *const *order, int count, js
     json_object_set_new(header, "__metadata__", notes);
     size_t begin = 0;
     for (int i = 0; i < count; i++) {
+        CHECK(!json_object_get(header, order[i]->name), "two tensors are named '%s'", order[i]->name);
         int failed = json_object_set_new(header, order[i]->name, describe(order[i], begin));
         CHECK(failed == 0, "tensor name '%s' is not UTF-8", order[i]->name);
-        begin += (size_t)order[i]->count * sizeof(float);
+        begin += bytes_of(order[i]);
     }
     char *compact = json_dumps(header, JSON_COMPACT | JSON_PRESERVE_ORDER);
     json_decref(header);
@@ -69,7 +83,7 @@ int safetensors_write(const char *path, const struct stored_tensor *tensors, int
         file_write(&writer, &length, sizeof length);
         file_write(&writer, header, length);
         for (int i = 0; i < count; i++)
-            file_write(&writer, order[i]->data, (size_t)order[i]->count * sizeof(float));
+            file_write(&writer, order[i]->data, bytes_of(order[i]));
         result = file_commit(&writer, err);
     }
     free(header);

@@ -1,6 +1,7 @@
 /* BERT's encoder (Devlin et al. 2019) with the pooling of a sentence-transformers folder. */
 #include "models/towers/text_tower.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void declare(struct text_tower *text, struct arena *arena, const char *prefix)
@@ -8,6 +9,11 @@ static void declare(struct text_tower *text, struct arena *arena, const char *pr
     int width = text->config.blocks.width;
     text->type =
         arena_add(arena, GROUP_TEXT, init_normal(0.02f), 2, (int[]){text->config.types, width}, "%s.type", prefix);
+    if (text->config.pooling == POOLING_POOLER) {
+        char name[128];
+        snprintf(name, sizeof name, "%s.pooler", prefix);
+        text->pooler = linear_declare(arena, GROUP_TEXT, width, width, true, init_normal(0.02f), name);
+    }
     text->features = width;
 }
 
@@ -20,7 +26,7 @@ static struct tensor *embed(struct tape *tape, const struct text_tower *text, co
     return tape_leave(tape, scope, op_dropout(tape, x, text->config.blocks.dropout));
 }
 
-/* Only the first token's row of the last block is used, so only that is computed. */
+/* Only the first token's row of the last block is used, so only that is computed. [count, width] */
 static struct tensor *first_tokens(struct tape *tape, const struct text_tower *text, struct tensor *x,
                                    const int *lengths, const struct segments *segments)
 {
@@ -43,7 +49,9 @@ static struct tensor *forward(struct tape *tape, const struct text_tower *text, 
                               const struct segments *segments)
 {
     struct tensor *x = embed(tape, text, ids, lengths, segments);
-    x = (text->config.pooling == POOLING_FIRST ? first_tokens : mean_tokens)(tape, text, x, lengths, segments);
+    x = (text->config.pooling == POOLING_MEAN ? mean_tokens : first_tokens)(tape, text, x, lengths, segments);
+    if (text->pooler.weight)
+        x = linear_forward(tape, &text->pooler, x, ACTIVATION_TANH);
     return text->config.normalise ? op_l2_normalise(tape, x) : x;
 }
 

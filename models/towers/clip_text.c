@@ -1,7 +1,9 @@
-/* CLIP's text tower (Radford et al. 2021): causal blocks; the feature is the projected row of the end-of-text token.
+/* CLIP's text tower (Radford et al. 2021): causal blocks; the feature is the projected row of the last token. SigLIP's
+ * (Zhai et al. 2023): the same with blocks that see everything.
  *
- * That token is the last of each text: what may stand behind it (padding) cannot change a causal tower's row, so texts
- * are cut there. Both rules that configs know, the first end-of-text token and the largest id, then mean the last. */
+ * CLIP's last token is the end of the text: what may stand behind it (padding) cannot change a causal tower's row, so
+ * texts are cut there. Both rules that configs know, the first end-of-text token and the largest id, then mean the
+ * last. SigLIP sees its padding: texts come filled up (encoder.h), and the last token is mostly padding. */
 #include "models/towers/text_tower.h"
 
 #include <math.h>
@@ -10,12 +12,16 @@
 
 static void declare(struct text_tower *text, struct arena *arena, const char *prefix)
 {
-    int width = text->config.blocks.width;
+    const struct text_config *config = &text->config;
+    int width = config->blocks.width;
     char name[128];
+    text->features = width;
+    if (!config->projection)
+        return;
     snprintf(name, sizeof name, "%s.projection", prefix);
-    text->projection = linear_declare(arena, GROUP_TEXT, width, text->config.projection, false,
+    text->projection = linear_declare(arena, GROUP_TEXT, width, config->projection, config->projection_bias,
                                       init_normal(1 / sqrtf((float)width)), name);
-    text->features = text->config.projection;
+    text->features = config->projection;
 }
 
 static struct tensor *forward(struct tape *tape, const struct text_tower *text, const int *ids, const int *lengths,
@@ -29,7 +35,8 @@ static struct tensor *forward(struct tape *tape, const struct text_tower *text, 
     struct tensor *x = op_text_tokens(tape, text->word, text->position, NULL, ids, segments, lengths);
     x = transformer_forward(tape, &text->blocks, x, segments, &(struct wanted_rows){rows, segments->count});
     free(rows);
-    return linear_forward(tape, &text->projection, norm_forward(tape, &text->norm, x), ACTIVATION_NONE);
+    x = norm_forward(tape, &text->norm, x);
+    return text->projection.weight ? linear_forward(tape, &text->projection, x, ACTIVATION_NONE) : x;
 }
 
 const struct text_kind text_clip = {"clip", declare, forward};

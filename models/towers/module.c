@@ -33,17 +33,34 @@ struct tensor *norm_forward(struct tape *tape, const struct norm *norm, struct t
     return op_layernorm(tape, x, norm->weight, norm->bias, norm->eps);
 }
 
+/* Hugging Face's spelling before others. */
+static const struct {
+    const char *name;
+    enum activation activation;
+} activation_names[] = {{"gelu", ACTIVATION_GELU},
+                        {"quick_gelu", ACTIVATION_QUICK_GELU},
+                        {"gelu_pytorch_tanh", ACTIVATION_GELU_TANH},
+                        {"gelu_new", ACTIVATION_GELU_TANH},
+                        {"gelu_tanh", ACTIVATION_GELU_TANH}};
+enum { ACTIVATION_NAMES = sizeof activation_names / sizeof *activation_names };
+
 int activation_of_name(enum activation *activation, const char *name, struct error *err)
 {
-    static const struct {
-        const char *name;
-        enum activation activation;
-    } names[] = {{"gelu", ACTIVATION_GELU}, {"quick_gelu", ACTIVATION_QUICK_GELU}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(names[i].name, name) == 0) {
-            *activation = names[i].activation;
+    for (size_t i = 0; i < ACTIVATION_NAMES; i++) {
+        if (strcmp(activation_names[i].name, name) == 0) {
+            *activation = activation_names[i].activation;
             return 0;
         }
     }
-    return error_set(err, EXIT_BAD_DATA, "activation \"%s\" is not one oclip knows (gelu, quick_gelu)", name);
+    return error_set(err, EXIT_BAD_DATA,
+                     "activation \"%s\" is not one oclip knows (gelu, quick_gelu, gelu_pytorch_tanh)", name);
+}
+
+const char *activation_name(enum activation activation)
+{
+    size_t i = 0;
+    while (i < ACTIVATION_NAMES && activation_names[i].activation != activation)
+        i++;
+    CHECK(i < ACTIVATION_NAMES, "activation %d has no name", (int)activation);
+    return activation_names[i].name;
 }

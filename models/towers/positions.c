@@ -31,21 +31,22 @@ static void axis_taps(int taps[TAPS], double weights[TAPS], int i, int from, int
     }
 }
 
-float *positions_resize_matrix(int from, int to)
+float *positions_resize_matrix(int from, int to, int first)
 {
-    size_t columns = 1 + (size_t)from * (size_t)from;
-    float *matrix = mem_new((1 + (size_t)to * (size_t)to) * columns, sizeof *matrix);
-    matrix[0] = 1;
+    size_t kept = (size_t)first, columns = kept + (size_t)from * (size_t)from;
+    float *matrix = mem_new((kept + (size_t)to * (size_t)to) * columns, sizeof *matrix);
+    for (size_t i = 0; i < kept; i++)
+        matrix[i * columns + i] = 1;
     for (int y = 0; y < to; y++)
         for (int x = 0; x < to; x++) {
-            float *row = matrix + (1 + (size_t)y * (size_t)to + (size_t)x) * columns;
+            float *row = matrix + (kept + (size_t)y * (size_t)to + (size_t)x) * columns;
             int taps_y[TAPS], taps_x[TAPS];
             double weights_y[TAPS], weights_x[TAPS];
             axis_taps(taps_y, weights_y, y, from, to);
             axis_taps(taps_x, weights_x, x, from, to);
             for (int j = 0; j < TAPS; j++)
                 for (int i = 0; i < TAPS; i++)
-                    row[1 + taps_y[j] * from + taps_x[i]] += (float)(weights_y[j] * weights_x[i]);
+                    row[first + taps_y[j] * from + taps_x[i]] += (float)(weights_y[j] * weights_x[i]);
         }
     return matrix;
 }

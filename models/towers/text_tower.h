@@ -12,7 +12,7 @@
 
 #include "models/towers/transformer.h"
 
-enum pooling { POOLING_MEAN, POOLING_FIRST };
+enum pooling { POOLING_MEAN, POOLING_FIRST, POOLING_POOLER /* tanh of a linear map of the first */ };
 
 struct text_config {
     const struct text_kind *kind;
@@ -22,8 +22,10 @@ struct text_config {
     int types;
     enum pooling pooling;
     bool normalise; /* divide each pooled vector by its length */
-    /* CLIP's */
-    int projection; /* the feature's width */
+    /* CLIP's and SigLIP's */
+    int projection; /* the feature's width; 0: the last norm gives it */
+    bool projection_bias;
+    int padded, padding; /* SigLIP's: each text is filled up to `padded` tokens (0: never) with the id `padding` */
 };
 
 struct text_tower {
@@ -34,7 +36,7 @@ struct text_tower {
     struct tensor *type;     // [types, width] or NULL
     struct norm norm;        /* BERT: of the embeddings; CLIP: behind the last block */
     struct transformer blocks;
-    struct linear projection; /* weight NULL where there is none */
+    struct linear pooler, projection; /* weights NULL where there are none */
 };
 
 struct text_kind {

@@ -14,7 +14,7 @@
 
 #include "runtime/tape.h"
 
-enum activation { ACTIVATION_NONE, ACTIVATION_GELU, ACTIVATION_QUICK_GELU };
+enum activation { ACTIVATION_NONE, ACTIVATION_GELU, ACTIVATION_QUICK_GELU, ACTIVATION_GELU_TANH, ACTIVATION_TANH };
 
 /* Rows that belong together, packed without padding: segment s owns rows starts[s] to starts[s + 1]. */
 struct segments {
@@ -36,7 +36,8 @@ struct tensor *op_product(struct tape *tape, struct tensor *matrix, struct tenso
  * x [rows, width], weight [width], bias [width] */
 struct tensor *op_layernorm(struct tape *tape, struct tensor *x, struct tensor *weight, struct tensor *bias, float eps);
 
-/* GELU with erf (Hendrycks, Gimpel 2016), or x sigmoid(1.702 x), which OpenAI's CLIP uses. Any shape. */
+/* GELU with erf (Hendrycks, Gimpel 2016); x sigmoid(1.702 x), which OpenAI's CLIP uses; GELU approximated with tanh,
+ * which SigLIP uses; tanh. Any shape. */
 struct tensor *op_activation(struct tape *tape, struct tensor *x, enum activation activation);
 
 /* y = x + scale * branch.  x, branch [rows, width]; scale [width] (layer scale) or NULL for 1 */
@@ -52,14 +53,21 @@ struct tensor *op_dropout(struct tape *tape, struct tensor *x, float probability
 struct tensor *op_attention(struct tape *tape, struct tensor *qkv, const struct segments *segments, int heads,
                             bool causal);
 
+/* Attention of one query, the same for all segments, to the tokens of each: softmax(query K^T / sqrt(head_dim)) V.
+ * query [1, width]; kv [segments.total, 2 * width]: k and v side by side, heads side by side in each
+ * -> [segments.count, width]. (Lee et al. 2019, pooling by multihead attention, with one seed) */
+struct tensor *op_attention_pool(struct tape *tape, struct tensor *query, struct tensor *kv,
+                                 const struct segments *segments, int heads);
+
 /* Non-overlapping patches of 8-bit pictures through a linear map: (pixel / 255 - mean) / std, then weight and bias.
  * images [batch, side, side, 3] u8; weight [width, 3, patch, patch]; bias [width] or NULL; mean, std: 3 host floats
  * -> [batch * (side / patch)^2, width], patches row by row. No gradient flows to the pictures. */
 struct tensor *op_patch_embed(struct tape *tape, struct tensor *images, struct tensor *weight, struct tensor *bias,
                               const float *mean, const float *std);
 
-/* A class token before each picture's patches, and positions added to all.
- * patches [batch * (tokens - 1), width], class_token [width], position [tokens, width] -> [batch * tokens, width] */
+/* A class token (if there is one) before each picture's patches, and positions added to all.
+ * class_token [width] or NULL, position [tokens, width], patches [batch * (tokens - 1), width], or [batch * tokens,
+ * width] without a class token -> [batch * tokens, width] */
 struct tensor *op_image_tokens(struct tape *tape, struct tensor *patches, struct tensor *class_token,
                                struct tensor *position);
 
@@ -83,6 +91,12 @@ struct tensor *op_l2_normalise(struct tape *tape, struct tensor *x);
  * image, text [batch, width]; logit_scale [1] -> [1] */
 struct tensor *op_contrastive(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
                               bool raw_scale);
+
+/* The sum over all pairs i, j of -log sigmoid(y s), divided by batch; s = exp(logit_scale) image_i text_j + logit_bias,
+ * y = 1 where i = j and -1 elsewhere (Zhai et al. 2023, SigLIP). The batch x batch matrix is made a strip of rows at a
+ * time, forward and backward.  image, text [batch, width]; logit_scale, logit_bias [1] -> [1] */
+struct tensor *op_sigmoid_loss(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
+                               struct tensor *logit_bias);
 
 /* Not ops of the tape, but shared by their backward passes. */
 

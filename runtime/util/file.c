@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -66,6 +67,14 @@ void file_unmap(struct file_map *map)
     if (map->data)
         munmap((void *)(size_t)map->data, map->size);
     *map = (struct file_map){0};
+}
+
+void file_release(const void *bytes, size_t count)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)bytes + page - 1) / page * page, end = ((uintptr_t)bytes + count) / page * page;
+    if (first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED);
 }
 
 int file_create(struct file_writer *writer, const char *path, struct error *err)

@@ -27,6 +27,9 @@ struct file_map {
 int file_map(struct file_map *map, const char *path, struct error *err) MUST_CHECK;
 void file_unmap(struct file_map *map);
 
+/* Part of a map need not stay in memory; it comes back from the file when it is read again.  bytes [count] */
+void file_release(const void *bytes, size_t count);
+
 struct file_writer {
     FILE *stream;    /* may be printed to directly */
     char *path;      /* the final name */

@@ -13,13 +13,14 @@ import pathlib
 import shutil
 import string
 import tempfile
+from functools import partial
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 from tokenizers import BertWordPieceTokenizer
-from transformers import BertConfig, BertModel, Dinov2Config, Dinov2Model
+from transformers import BertConfig, BertModel, Dinov2Config, Dinov2Model, ViTConfig, ViTModel
 
 FOLDER = pathlib.Path(__file__).parent / "towers"
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -117,13 +118,26 @@ def make_dinov2():
     write_images(folder, model, lambda x: model(x).last_hidden_state[:, 0], 56, gradients=True)
 
 
-def make_timm(name, classes, init_values):
+def make_vit():
+    """The pooler is not used: the feature is the class token."""
+    folder = FOLDER / "vit"
+    config = ViTConfig(hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=36, image_size=20,
+                       patch_size=4)
+    config._attn_implementation = "eager"
+    model = randomise(ViTModel(config), 10)
+    model.save_pretrained(folder)
+    write_json(folder / "preprocessor_config.json", preprocessor(20))
+    model.double()
+    write_images(folder, model, lambda x: model(x).last_hidden_state[:, 0], 20, gradients=False)
+
+
+def make_timm(name, classes, architecture="vit_tiny_patch16_224", config={}, **arguments):
     folder, side = FOLDER / name, 20
     model = VisionTransformer(img_size=side, patch_size=4, num_classes=classes, embed_dim=64, depth=1, num_heads=1,
-                              mlp_ratio=0.25, init_values=init_values)
+                              mlp_ratio=0.25, **arguments)
     randomise(model, 11)
     write_json(folder / "config.json", {
-        "architecture": "vit_tiny_patch16_224", "num_classes": classes, "num_features": 64,
+        "architecture": architecture, "num_classes": classes, "num_features": 64, **config,
         "pretrained_cfg": {"input_size": [3, side, side], "interpolation": "bicubic", "crop_pct": 0.9, "mean": MEAN,
                            "std": STD, "num_classes": classes}})
     save_file(model.state_dict(), folder / "model.safetensors", {"format": "pt"})
@@ -184,8 +198,17 @@ def make_bert(name, layers, pooling, normalise, gradients):
 
 def main():
     make_dinov2()
-    make_timm("timm_classes", classes=10, init_values=None)
+    make_timm("timm_classes", classes=10)
     make_timm("timm_plain", classes=0, init_values=0.1)
+    make_vit()
+    make_timm("timm_avg", classes=0, config={"global_pool": "avg"}, global_pool="avg")
+    make_timm("timm_avg_norm_first", classes=0, config={"global_pool": "avg"}, global_pool="avg", class_token=False,
+              fc_norm=False)
+    make_timm("timm_map", classes=0, architecture="vit_tiny_patch16_siglip_224",
+              config={"model_args": {"act_layer": "gelu_tanh"}}, global_pool="map", class_token=False,
+              act_layer="gelu_tanh")
+    make_timm("timm_clip", classes=0, architecture="vit_tiny_patch16_clip_quickgelu_224", pre_norm=True,
+              norm_layer=partial(torch.nn.LayerNorm, eps=1e-5), act_layer="quick_gelu")
     make_bert("bert_mean", layers=2, pooling="mean", normalise=False, gradients=True)
     make_bert("bert_normalised", layers=1, pooling="mean", normalise=True, gradients=False)
     make_bert("bert_first", layers=1, pooling="cls", normalise=False, gradients=True)
