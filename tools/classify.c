@@ -49,15 +49,15 @@ static int list_pictures(struct string_list *pictures, char **words, int count, 
 }
 
 /* hits [classes], best first. */
-static void print_picture(const char *path, const struct hit *hits, const struct zeroshot *zeroshot, float scale,
-                          const struct settings *s, bool heading)
+static void print_picture(const char *path, const struct hit *hits, const struct zeroshot *zeroshot,
+                          struct zeroshot_logits logits, const struct settings *s, bool heading)
 {
     size_t classes = zeroshot->classes.count, top = (size_t)s->top < classes ? (size_t)s->top : classes;
     float *probability = mem_new(classes, sizeof *probability);
     json_t *list = json_array();
     for (size_t i = 0; i < classes; i++)
         probability[i] = hits[i].score;
-    zeroshot_softmax(probability, classes, scale);
+    zeroshot_probabilities(probability, classes, logits);
     if (heading && !s->session.json)
         printf("# %s\n", path);
     for (size_t i = 0; i < top; i++) {
@@ -82,7 +82,8 @@ static int classify(const struct settings *s, const struct string_list *pictures
     const struct clip *clip = s->session.clip;
     struct encode_options options = session_encode(&s->session, ENCODE_EMBEDDINGS, "pictures");
     size_t n = pictures->count, classes = zeroshot->classes.count, dim = (size_t)clip->embed_dim, unreadable = 0;
-    float *rows = mem_new(n * dim, sizeof *rows), scale = zeroshot_scale(clip); // [n, dim]
+    float *rows = mem_new(n * dim, sizeof *rows); // [n, dim]
+    struct zeroshot_logits logits = zeroshot_logits(clip);
     bool *bad = mem_new(n, sizeof *bad);
     struct search *search = search_open(clip->dev, zeroshot->rows, classes, dim);
     struct hit *hits = mem_new(classes, sizeof *hits);
@@ -93,7 +94,7 @@ static int classify(const struct settings *s, const struct string_list *pictures
             continue;
         result = search_run(hits, search, rows + i * dim, 1, classes, err);
         if (result == 0)
-            print_picture(pictures->items[i], hits, zeroshot, scale, s, n > 1);
+            print_picture(pictures->items[i], hits, zeroshot, logits, s, n > 1);
     }
     free(rows);
     free(bad);

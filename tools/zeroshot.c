@@ -159,22 +159,26 @@ void zeroshot_close(struct zeroshot *zeroshot)
     *zeroshot = (struct zeroshot){0};
 }
 
-float zeroshot_scale(const struct clip *clip)
+struct zeroshot_logits zeroshot_logits(const struct clip *clip)
 {
-    float value;
-    tensor_download(&value, clip->logit_scale);
-    if (clip->raw_scale)
-        return value;
-    return value < logf(100) ? expf(value) : 100;
+    struct zeroshot_logits logits = {.sigmoid = clip->logit_bias != NULL};
+    tensor_download(&logits.scale, clip->logit_scale);
+    if (logits.sigmoid)
+        tensor_download(&logits.bias, clip->logit_bias);
+    if (!clip->raw_scale)
+        logits.scale = !logits.sigmoid && logits.scale > logf(100) ? 100 : expf(logits.scale);
+    return logits;
 }
 
-void zeroshot_softmax(float *scores, size_t n, float scale)
+void zeroshot_probabilities(float *scores, size_t n, struct zeroshot_logits logits)
 {
-    double largest = -INFINITY, sum = 0;
+    double scale = (double)logits.scale, largest = -INFINITY, sum = 0;
     for (size_t i = 0; i < n; i++)
-        largest = fmax(largest, (double)scale * (double)scores[i]);
+        largest = fmax(largest, scale * (double)scores[i]);
     for (size_t i = 0; i < n; i++)
-        sum += exp((double)scale * (double)scores[i] - largest);
-    for (size_t i = 0; i < n; i++)
-        scores[i] = (float)(exp((double)scale * (double)scores[i] - largest) / sum);
+        sum += exp(scale * (double)scores[i] - largest);
+    for (size_t i = 0; i < n; i++) {
+        double logit = scale * (double)scores[i];
+        scores[i] = (float)(logits.sigmoid ? 1 / (1 + exp(-logit - (double)logits.bias)) : exp(logit - largest) / sum);
+    }
 }

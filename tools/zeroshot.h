@@ -3,7 +3,7 @@
  *     struct zeroshot zeroshot;
  *     if (zeroshot_open(&zeroshot, clip, "classes.txt", "templates.txt", &options, &err) != 0) return -1;
  *     ... zeroshot.rows + c * clip->embed_dim is the embedding of zeroshot.classes.items[c] ...
- *     float scale = zeroshot_scale(clip);            // probabilities: softmax(scale * cosines)
+ *     zeroshot_probabilities(cosines, classes, zeroshot_logits(clip));
  *     zeroshot_close(&zeroshot);
  *
  * A class's embedding is the mean over the templates of the normalised embeddings of its texts, normalised again
@@ -26,11 +26,15 @@ int zeroshot_open(struct zeroshot *zeroshot, const struct clip *clip, const char
                   const char *templates_path, const struct encode_options *options, struct error *err) MUST_CHECK;
 void zeroshot_close(struct zeroshot *zeroshot);
 
-/* What cosines are multiplied with: exp of the logit scale, at most 100 (for a raw scale: itself). */
-float zeroshot_scale(const struct clip *clip);
+/* What a model makes of cosines: scale * cosine + bias. */
+struct zeroshot_logits {
+    float scale, bias; /* exp of the logit scale, for CLIP at most 100 (a raw scale: itself) */
+    bool sigmoid;      /* trained by SigLIP's loss: each class stands by itself */
+};
+struct zeroshot_logits zeroshot_logits(const struct clip *clip);
 
-/* softmax(scale * scores), in place. */
-void zeroshot_softmax(float *scores, // [n]
-                      size_t n, float scale);
+/* softmax of the logits, or the sigmoid of each, in place of the cosines. */
+void zeroshot_probabilities(float *scores, // [n]
+                            size_t n, struct zeroshot_logits logits);
 
 #endif
