@@ -23,13 +23,14 @@ static void prepare(const struct preprocess *preprocess)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    static const char *const names[] = {"preprocessor_config.json", "open_clip_config.json", "config.json", NULL};
+    static const char *const names[] = {"preprocessor_config.json", "processor_config.json", "open_clip_config.json",
+                                        "config.json", NULL};
     char *folder = target_folder(bytes, size, names);
     struct preprocess preprocess;
     struct error err;
     if (preprocess_read(&preprocess, folder, &err) == 0) {
-        CHECK(preprocess.crop >= 1 && preprocess.resize_short >= 0 && preprocess.filter, "settings of nothing");
-        if (preprocess.crop <= SIDE_LIMIT && preprocess.resize_short <= SIDE_LIMIT)
+        CHECK(preprocess.crop >= 1 && preprocess.resize >= 0 && preprocess.filter, "settings of nothing");
+        if (preprocess.crop <= SIDE_LIMIT && preprocess.resize <= SIDE_LIMIT)
             prepare(&preprocess);
     }
     scratch_free(folder);
