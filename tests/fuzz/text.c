@@ -3,11 +3,12 @@
 
 #include "models/tokenizers/tokenizer.h"
 #include "runtime/util/file.h"
+#include "third_party/spm.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKENIZERS = 3, LONGEST = 4096 };
+enum { TOKENIZERS = 4, LONGEST = 4096 };
 
 static struct tokenizer *open_folder(const char *folder)
 {
@@ -17,12 +18,13 @@ static struct tokenizer *open_folder(const char *folder)
     return tokenizer;
 }
 
-/* BERT's, CLIP's, and open_clip's, which is a folder with nothing but the gz. They stay open to the end. */
+/* BERT's, CLIP's, open_clip's, which is a folder with nothing but the gz, and SigLIP's. They stay open to the end. */
 static void open_all(struct tokenizer **tokenizers) // [TOKENIZERS]
 {
     const char *data = getenv("OCLIP_TEST_DATA");
     CHECK(data, "OCLIP_TEST_DATA must be the path of tests/");
     char *bert = path_join(data, "goldens/minilm-tokenizer"), *clip = path_join(data, "goldens/bpe");
+    char *siglip = path_join(data, "goldens/siglip");
     char *scratch = scratch_new(), *packed = path_join(clip, "bpe_simple_vocab_16e6.txt.gz"), *bytes;
     size_t size;
     struct error err;
@@ -31,9 +33,12 @@ static void open_all(struct tokenizer **tokenizers) // [TOKENIZERS]
     tokenizers[0] = open_folder(bert);
     tokenizers[1] = open_folder(clip);
     tokenizers[2] = open_folder(scratch);
+    if (spm_built())
+        tokenizers[3] = open_folder(siglip);
     scratch_free(scratch);
     free(bytes);
     free(packed);
+    free(siglip);
     free(clip);
     free(bert);
 }
@@ -44,7 +49,7 @@ static void encode(const struct tokenizer *tokenizer, const char *text)
     enum { SHORT = 8 };
     int *ids = malloc(LONGEST * sizeof *ids), *first = malloc(SHORT * sizeof *first); // [LONGEST], [SHORT]
     int count = tokenizer_encode(tokenizer, ids, LONGEST, text), vocabulary = tokenizer_vocabulary_size(tokenizer);
-    CHECK(count >= 2 && count <= LONGEST, "%d ids of at most %d", count, LONGEST);
+    CHECK(count >= 1 && count <= LONGEST, "%d ids of at most %d", count, LONGEST);
     for (int i = 0; i < count; i++)
         CHECK(ids[i] >= 0 && ids[i] < vocabulary, "id %d of a vocabulary of %d", ids[i], vocabulary);
     int cut = tokenizer_encode(tokenizer, first, SHORT, text);
@@ -63,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     char *text = malloc(size + 1);
     memcpy(text, bytes, size);
     text[size] = '\0';
-    for (int i = 0; i < TOKENIZERS; i++)
+    for (int i = 0; i < TOKENIZERS && tokenizers[i]; i++)
         encode(tokenizers[i], text);
     free(text);
     return 0;
