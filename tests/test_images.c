@@ -202,6 +202,38 @@ static void test_no_pictures(void **state)
     assert_refused(folder);
 }
 
+/* A few bytes that announce more than a picture may have: refused by their headers, before there is memory for them. */
+static void test_too_many_pixels(void **state)
+{
+    (void)state;
+#define HUGE(bytes)                                                                                                    \
+    {                                                                                                                  \
+        bytes, sizeof bytes - 1                                                                                        \
+    }
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } files[] = {
+        HUGE("P6 60000 60000 255\n"),
+        HUGE("P4\n999999999 999999999\n"),
+        HUGE("GIF89a\x60\xEA\x60\xEA\0\0\0,\0\0\0\0\1\0\1\0\0\2"),
+        HUGE("GIF89a\1\0\1\0\0\0\0,\0\0\0\0\x60\xEA\x60\xEA\0\2"), /* only its frame is */
+        HUGE("\0\0\2\0\0\0\0\0\0\0\0\0\x60\xEA\x60\xEA\x18\0"),
+        HUGE("BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\xFF\xFF\xFF\x7F\0\0\0\x80\1\0\x18\0\0\0\0\0\0\0\0\0"
+             "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+        HUGE("\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR\0\0\xEA\x60\0\0\xEA\x60\x08\2\0\0\0\x0F\xB0\xE2\x15\0\0\0\0IDAT"),
+        HUGE("\xFF\xD8\xFF\xC0\0\x0B\x08\xEA\x60\xEA\x60\1\1\x11\0\xFF\xDA\0\x08\1\1\0\0\x3F\0"),
+    };
+#undef HUGE
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct picture picture;
+        int result =
+            picture_decode_memory(&picture, (const unsigned char *)files[i].bytes, files[i].size, "huge", &err);
+        if (result == 0 || err.code != EXIT_BAD_DATA || !strstr(err.text, "pixels a picture may have"))
+            fail_msg("file %zu: %s", i, result == 0 ? "taken" : err.text);
+    }
+}
+
 /* A file cut anywhere in its first nine tenths is refused (PNG's last twelve bytes say nothing): never a picture with a
  * grey lower half. */
 static void test_cut_files(void **state)
@@ -408,9 +440,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_goldens),         cmocka_unit_test(test_window),
         cmocka_unit_test(test_window_anywhere), cmocka_unit_test(test_no_pictures),
-        cmocka_unit_test(test_cut_files),       cmocka_unit_test(test_dirty_jpeg),
-        cmocka_unit_test(test_read_settings),   cmocka_unit_test(test_refuse_settings),
-        cmocka_unit_test(test_write_settings),
+        cmocka_unit_test(test_too_many_pixels), cmocka_unit_test(test_cut_files),
+        cmocka_unit_test(test_dirty_jpeg),      cmocka_unit_test(test_read_settings),
+        cmocka_unit_test(test_refuse_settings), cmocka_unit_test(test_write_settings),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

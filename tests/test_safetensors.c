@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <unistd.h>
 
 #define assert_mentions(err, part)                                                                                     \
     do {                                                                                                               \
@@ -274,6 +275,23 @@ static void cut_files_are_refused(void **state)
     scratch_free(folder);
 }
 
+/* The reference reader's limit. The file is there in full, as a hole. */
+static void a_header_over_100_mb_is_refused(void **state)
+{
+    (void)state;
+    static const uint64_t length = 100000001;
+    char *folder = scratch_new(), *path = scratch_file(folder, "long.safetensors", &length, sizeof length);
+    struct error err = {0};
+    struct safetensors *file;
+    assert_int_equal(truncate(path, (off_t)(sizeof length + length + 16)), 0);
+    assert_int_equal(safetensors_open(&file, path, &err), -1);
+    assert_int_equal(err.code, EXIT_BAD_DATA);
+    assert_mentions(err, path);
+    assert_mentions(err, "100 MB");
+    free(path);
+    scratch_free(folder);
+}
+
 /* Flips random bytes of a valid header: whatever is accepted must be readable to its last number. */
 static void mutated_headers_do_no_harm(void **state)
 {
@@ -427,6 +445,7 @@ int main(void)
         cmocka_unit_test(other_dtypes_are_refused_when_asked_for),
         cmocka_unit_test(headers_that_lie_are_refused),
         cmocka_unit_test(cut_files_are_refused),
+        cmocka_unit_test(a_header_over_100_mb_is_refused),
         cmocka_unit_test(mutated_headers_do_no_harm),
         cmocka_unit_test(floats_round_to_halves),
         cmocka_unit_test(shards_open_as_one),
