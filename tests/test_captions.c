@@ -85,6 +85,7 @@ static void each_form_reads_as_it_is(void **state)
          {"a.jpg", "A\r\ndog", "b.jpg", "A cat"}},
         /* rows that lack something */
         {"image,caption\n,A dog\na.jpg,\na.jpg\na.jpg,A dog\n", 3, 2, {"a.jpg", "A dog"}},
+        {"a.jpg#0\tA dog\n#1\tA cat\n", 1, 2, {"a.jpg", "A dog"}},
         /* a quote that never closes costs its own line only; line numbers count physical lines */
         {"image,caption\na.jpg,\"one\ntwo\"\nb.jpg,\"A cat\nc.jpg,A cow\n",
          1,

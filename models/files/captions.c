@@ -265,13 +265,14 @@ static int read_rows(struct captions *captions, struct scanner *scan, struct row
     while (result == 0 && scan_row(row, scan)) {
         if (row_is_empty(row))
             continue;
-        if (row->broken || row->count <= last || !*row->field[layout->image] || !*row->field[layout->caption]) {
+        bool whole = !row->broken && row->count > last;
+        if (whole && !layout->header)
+            strip_number(row->field[layout->image]);
+        if (!whole || !*row->field[layout->image] || !*row->field[layout->caption]) {
             if (captions->broken_rows++ == 0)
                 captions->first_broken_line = row->line;
             continue;
         }
-        if (!layout->header)
-            strip_number(row->field[layout->image]);
         if (captions->texts.count == MAX_ROWS)
             result = error_set(err, EXIT_BAD_DATA, "%s: more than %d captions", path, MAX_ROWS);
         else
