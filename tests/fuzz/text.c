@@ -5,6 +5,7 @@
 #include "runtime/util/file.h"
 #include "third_party/spm.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,7 +54,8 @@ static void encode(const struct tokenizer *tokenizer, const char *text)
     for (int i = 0; i < count; i++)
         CHECK(ids[i] >= 0 && ids[i] < vocabulary, "id %d of a vocabulary of %d", ids[i], vocabulary);
     int cut = tokenizer_encode(tokenizer, first, SHORT, text);
-    CHECK(cut == (count < SHORT ? count : SHORT), "%d ids when cut, %d when whole", cut, count);
+    bool spelled_out = cut == SHORT - 1 && first[cut - 1] == ids[count - 1]; /* SigLIP adds no second end */
+    CHECK(cut == (count < SHORT ? count : SHORT) || spelled_out, "%d ids when cut, %d when whole", cut, count);
     CHECK(memcmp(first, ids, (size_t)(cut - 1) * sizeof *ids) == 0, "a cut text has other ids than the whole one");
     CHECK(first[cut - 1] == ids[count - 1], "a cut text ends with another id");
     free(first);
