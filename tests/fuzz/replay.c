@@ -1,6 +1,6 @@
 /* Runs a fuzz target without a fuzzer: on given files, on folders of them, on random changes of all those.
  *
- *     fuzz_picture --rounds 2000 tests/fuzz/corpus/picture     what ctest does; the same changes each time
+ *     fuzz_picture --rounds 1000 tests/fuzz/corpus/picture     what ctest does; the same changes each time
  *     fuzz_picture broken.png                                  one input
  *     fuzz_picture < broken.png                                so does AFL++
  *
