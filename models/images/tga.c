@@ -53,6 +53,7 @@ static bool read_header(struct targa *targa, struct reader *reader)
     targa->type = type & 7;
     targa->packed = type & TYPE_PACKED;
     reader_skip(reader, id_bytes);
+    targa->palette_count = has_palette ? targa->palette_count : 0;
     return !reader->ended && type <= (TYPE_PACKED | TYPE_GREY) && has_palette <= 1 && targa->width > 0 &&
            targa->height > 0 && (!has_palette || is_depth(targa->palette_depth)) &&
            ((targa->type == TYPE_PALETTE && has_palette && targa->depth == 8) ||
