@@ -3,6 +3,7 @@ extern "C" {
 }
 
 #include <cstdlib>
+#include <exception>
 #include <new>
 #include <sentencepiece_processor.h>
 #include <string>
@@ -20,8 +21,11 @@ extern "C" int spm_built(void)
 extern "C" int spm_open(struct spm **out, const char *bytes, size_t size)
 {
     *out = new struct spm;
-    if ((*out)->processor.LoadFromSerializedProto(absl::string_view(bytes, size)).ok())
-        return 0;
+    try {
+        if ((*out)->processor.LoadFromSerializedProto(absl::string_view(bytes, size)).ok())
+            return 0;
+    } catch (const std::exception &) { /* the library reports most faults of a model, but its trie throws */
+    }
     delete *out;
     *out = nullptr;
     return -1;
