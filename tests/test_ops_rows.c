@@ -61,7 +61,9 @@ static void activation_reference(double *y, double *const *in, const struct op_c
 {
     for (int i = 0; i < count_of(c, 0); i++) {
         double x = in[0][i];
-        y[i] = c->integer[0] == ACTIVATION_GELU ? x * normal_below(x) : x / (1 + exp(-1.702 * x));
+        y[i] = c->integer[0] == ACTIVATION_GELU         ? x * normal_below(x)
+               : c->integer[0] == ACTIVATION_QUICK_GELU ? x / (1 + exp(-1.702 * x))
+                                                        : fmax(x, 0);
     }
 }
 
@@ -237,6 +239,9 @@ static const struct op_case cases[] = {
     ACTIVATION("quick_gelu", ACTIVATION_QUICK_GELU, 1, 1),
     ACTIVATION("quick_gelu", ACTIVATION_QUICK_GELU, 5, 8),
     ACTIVATION("quick_gelu", ACTIVATION_QUICK_GELU, 61, 101),
+    ACTIVATION("relu", ACTIVATION_RELU, 1, 1),
+    ACTIVATION("relu", ACTIVATION_RELU, 5, 8),
+    ACTIVATION("relu", ACTIVATION_RELU, 61, 101),
     RESIDUAL(1, 1),
     RESIDUAL(3, 7),
     RESIDUAL(64, 97),

@@ -38,12 +38,12 @@ int activation_of_name(enum activation *activation, const char *name, struct err
     static const struct {
         const char *name;
         enum activation activation;
-    } names[] = {{"gelu", ACTIVATION_GELU}, {"quick_gelu", ACTIVATION_QUICK_GELU}};
+    } names[] = {{"gelu", ACTIVATION_GELU}, {"quick_gelu", ACTIVATION_QUICK_GELU}, {"relu", ACTIVATION_RELU}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i].name, name) == 0) {
             *activation = names[i].activation;
             return 0;
         }
     }
-    return error_set(err, EXIT_BAD_DATA, "activation \"%s\" is not one oclip knows (gelu, quick_gelu)", name);
+    return error_set(err, EXIT_BAD_DATA, "activation \"%s\" is not one oclip knows (gelu, quick_gelu, relu)", name);
 }
