@@ -7,8 +7,8 @@ ROW_KERNEL void average_pool_forward(global float *y, global const float *x, int
     const int lanes = lanes_of(channels), block = BLOCK_ROWS(channels);
     int start = (int)get_group_id(0) * block, end = min(rows, start + block);
     for (EACH_ROW(r, start, end, lanes)) {
-        int line = r / out_width;
-        size_t corner = ((size_t)(line / out_height) * height + line % out_height * side) * width + r % out_width * side;
+        struct spot spot = spot_of(r, out_height, out_width);
+        size_t corner = ((size_t)spot.picture * height + spot.y * side) * width + spot.x * side;
         for (EACH_STRIP(i, channels, lanes)) {
             vfloat sum = 0;
             for (int py = 0; py < side; py++)
@@ -26,9 +26,10 @@ ROW_KERNEL void average_pool_backward(global float *dx, global const float *dy, 
     const int lanes = lanes_of(channels), block = BLOCK_ROWS(channels);
     int start = (int)get_group_id(0) * block, end = min(pixels, start + block);
     for (EACH_ROW(p, start, end, lanes)) {
-        int line = p / width, oy = line % height / side, ox = p % width / side;
+        struct spot spot = spot_of(p, height, width);
+        int oy = spot.y / side, ox = spot.x / side;
         bool inside = oy < out_height && ox < out_width;
-        global const float *from = dy + (((size_t)(line / height) * out_height + oy) * out_width + ox) * channels;
+        global const float *from = dy + (((size_t)spot.picture * out_height + oy) * out_width + ox) * channels;
         for (EACH_STRIP(i, channels, lanes)) {
             vfloat g = inside ? vec_load(from, i, channels, 0) / (side * side) : (vfloat)0;
             vec_store_grad(dx + (size_t)p * channels, i, channels, g, accumulate);

@@ -1,5 +1,5 @@
-// What turns a convolution into a matrix product: windows to rows and back. Channels come last, so a window is SIDE runs
-// of SIDE * in numbers that lie side by side in the picture.
+// What turns a convolution into a matrix product: windows to rows and back. Channels come last, so a window is SIDE
+// runs of SIDE * in numbers that lie side by side in the picture.
 //
 // SIDE, STRIDE, PADDING   of the window
 
@@ -22,12 +22,12 @@ ROW_KERNEL void convolution_windows(global float *windows, global const float *x
     const int run = SIDE * in, lanes = lanes_of(run), block = BLOCK_ROWS(SIDE * run);
     int start = (int)get_group_id(0) * block, end = min(count, start + block);
     for (EACH_ROW(r, start, end, lanes)) {
-        int line = (first + r) / out_width, left = (first + r) % out_width * STRIDE - PADDING;
-        int top = line % out_height * STRIDE - PADDING;
+        struct spot spot = spot_of(first + r, out_height, out_width);
+        int top = spot.y * STRIDE - PADDING, left = spot.x * STRIDE - PADDING;
         int from = max(0, -left) * in, to = min(SIDE, width - left) * in;
         for (int dy = 0; dy < SIDE; dy++) {
             bool inside = top + dy >= 0 && top + dy < height;
-            long corner = ((long)(line / out_height) * height + top + dy) * width + left;
+            long corner = ((long)spot.picture * height + top + dy) * width + left;
             global const float *source = x + corner * in;
             global float *target = windows + ((size_t)r * SIDE + dy) * run;
             for (EACH_STRIP(i, run, lanes))
@@ -44,13 +44,14 @@ ROW_KERNEL void convolution_pixels(global float *dx, global const float *windows
     const int lanes = lanes_of(in), block = BLOCK_ROWS(in);
     int start = (int)get_group_id(0) * block, end = min(pixels, start + block);
     for (EACH_ROW(p, start, end, lanes)) {
-        int line = (pixel + p) / width, x = (pixel + p) % width + PADDING, y = line % height + PADDING;
-        int picture = line / height * out_height;
+        struct spot spot = spot_of(pixel + p, height, width);
+        int y = spot.y + PADDING, x = spot.x + PADDING;
         for (EACH_STRIP(i, in, lanes)) {
             vfloat sum = 0;
             for (int oy = max(0, (y - SIDE + STRIDE) / STRIDE); oy <= min(y / STRIDE, out_height - 1); oy++)
                 for (int ox = max(0, (x - SIDE + STRIDE) / STRIDE); ox <= min(x / STRIDE, out_width - 1); ox++) {
-                    int row = (picture + oy) * out_width + ox - first, tap = (y - oy * STRIDE) * SIDE + x - ox * STRIDE;
+                    int row = (spot.picture * out_height + oy) * out_width + ox - first;
+                    int tap = (y - oy * STRIDE) * SIDE + x - ox * STRIDE;
                     if (row >= 0 && row < count)
                         sum += vec_load(windows + ((size_t)row * SIDE * SIDE + tap) * in, i, in, 0);
                 }

@@ -10,9 +10,10 @@ ROW_KERNEL void max_pool_forward(global float *y, global float *winner, global c
     const int lanes = lanes_of(channels), block = BLOCK_ROWS(channels);
     int start = (int)get_group_id(0) * block, end = min(rows, start + block);
     for (EACH_ROW(r, start, end, lanes)) {
-        int line = r / out_width, left = r % out_width * STRIDE - PADDING, top = line % out_height * STRIDE - PADDING;
+        struct spot spot = spot_of(r, out_height, out_width);
+        int top = spot.y * STRIDE - PADDING, left = spot.x * STRIDE - PADDING;
         int first_y = max(0, top), first_x = max(0, left);
-        global const float *picture = x + (size_t)(line / out_height) * height * width * channels;
+        global const float *picture = x + (size_t)spot.picture * height * width * channels;
         for (EACH_STRIP(i, channels, lanes)) {
             vfloat best = 0, which = 0;
             for (int py = first_y; py < min(height, top + SIDE); py++)
@@ -37,13 +38,13 @@ ROW_KERNEL void max_pool_backward(global float *dx, global const float *dy, glob
     const int lanes = lanes_of(channels), block = BLOCK_ROWS(channels);
     int start = (int)get_group_id(0) * block, end = min(pixels, start + block);
     for (EACH_ROW(p, start, end, lanes)) {
-        int line = p / width, x = p % width + PADDING, y = line % height + PADDING;
-        int picture = line / height * out_height;
+        struct spot spot = spot_of(p, height, width);
+        int y = spot.y + PADDING, x = spot.x + PADDING;
         for (EACH_STRIP(i, channels, lanes)) {
             vfloat sum = 0;
             for (int oy = max(0, (y - SIDE + STRIDE) / STRIDE); oy <= min(y / STRIDE, out_height - 1); oy++)
                 for (int ox = max(0, (x - SIDE + STRIDE) / STRIDE); ox <= min(x / STRIDE, out_width - 1); ox++) {
-                    size_t row = ((size_t)(picture + oy) * out_width + ox) * channels;
+                    size_t row = (((size_t)spot.picture * out_height + oy) * out_width + ox) * channels;
                     float tap = (y - oy * STRIDE) * SIDE + x - ox * STRIDE;
                     vfloat g = vec_load(dy + row, i, channels, 0);
                     sum += vec_load(winner + row, i, channels, -1) == tap ? g : (vfloat)0;

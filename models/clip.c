@@ -9,7 +9,7 @@ static const float initial_logit_scale = 2.6592600f;
 struct tensor *clip_image_features(struct tape *tape, const struct clip *clip, struct tensor *pictures)
 {
     CHECK(clip->has_image, "this model has no image tower");
-    return vit_forward(tape, &clip->image, pictures);
+    return image_tower_forward(tape, &clip->image, pictures);
 }
 
 struct tensor *clip_text_features(struct tape *tape, const struct clip *clip, const int *ids, const int *lengths, int n)
@@ -57,13 +57,13 @@ struct clip *clip_new(struct device *dev)
     return clip;
 }
 
-void clip_declare_image(struct clip *clip, const struct vit_config *config)
+void clip_declare_image(struct clip *clip, const struct image_config *config)
 {
-    struct vit_config vit = *config;
-    vit.image_side = clip->preprocess.crop;
-    memcpy(vit.mean, clip->preprocess.mean, sizeof vit.mean);
-    memcpy(vit.std, clip->preprocess.std, sizeof vit.std);
-    vit_declare(&clip->image, clip->arena, &vit, "image");
+    struct image_config image = *config;
+    image.side = clip->preprocess.crop;
+    memcpy(image.mean, clip->preprocess.mean, sizeof image.mean);
+    memcpy(image.std, clip->preprocess.std, sizeof image.std);
+    image_tower_declare(&clip->image, clip->arena, &image, "image");
     clip->has_image = true;
 }
 
@@ -87,7 +87,7 @@ void clip_close(struct clip *clip)
 {
     if (!clip)
         return;
-    vit_free(&clip->image);
+    image_tower_free(&clip->image);
     text_tower_free(&clip->text);
     arena_free(clip->arena);
     tokenizer_close(clip->tokenizer);

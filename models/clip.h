@@ -19,14 +19,14 @@
 #include "models/images/preprocess.h"
 #include "models/tokenizers/tokenizer.h"
 #include "models/towers/head.h"
+#include "models/towers/image_tower.h"
 #include "models/towers/text_tower.h"
-#include "models/towers/vit.h"
 #include "runtime/util/hash.h"
 
 struct clip {
     struct device *dev;
     struct arena *arena;
-    struct vit image;
+    struct image_tower image;
     struct text_tower text;
     struct head image_head, text_head;
     struct tensor *logit_scale; // [1], the logarithm unless raw_scale

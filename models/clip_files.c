@@ -2,7 +2,7 @@
 #include "models/clip_files.h"
 
 #include "models/files/clip_config.h"
-#include "models/files/config.h"
+#include "models/files/config_image.h"
 #include "runtime/util/file.h"
 #include "runtime/util/json.h"
 
@@ -29,13 +29,12 @@ static void add_fingerprint(struct clip *clip, const struct safetensors *file)
 
 static int declare_image(struct clip *clip, struct tower_source *source, const char *path, struct error *err)
 {
-    struct vit_config config;
-    if (config_read_vit(&config, source, clip->vision_config, path, err) != 0)
+    struct image_config config;
+    if (config_read_image(&config, source, clip->vision_config, path, err) != 0)
         return -1;
-    int side = clip->preprocess.crop;
-    if (side < config.patch || side % config.patch != 0)
-        return error_set(err, EXIT_BAD_DATA, "%s: pictures of %d pixels are no whole number of patches of %d", path,
-                         side, config.patch);
+    config.side = clip->preprocess.crop;
+    if (image_tower_check_side(&config, path, err) != 0)
+        return -1;
     clip_declare_image(clip, &config);
     clip->image_layout = source->saved_layout;
     return 0;
@@ -64,7 +63,7 @@ static int declare_heads(struct clip *clip, enum head_kind kind, int embed_dim, 
                          struct error *err)
 {
     bool bare = kind == HEAD_NONE;
-    int image = clip->image.config.projection, text = clip->text.config.projection;
+    int image = clip->image.projection, text = clip->text.config.projection;
     if ((image > 0) != bare || (text > 0) != bare || (bare && (image != embed_dim || text != embed_dim)))
         return error_set(err, EXIT_BAD_DATA, "%s: CLIP's two towers go together, and have no other heads", path);
     clip_declare_heads(clip, kind, embed_dim, dropout);
@@ -75,15 +74,14 @@ static int load_towers(struct clip *clip, const struct tower_source *image, cons
                        struct error *err)
 {
     if (clip->has_image && image->file &&
-        layout_load(clip->arena, image->layout, "image", clip->image.config.blocks.layers, image->file, image->prefix,
-                    err) != 0)
+        layout_load(clip->arena, image->layout, "image", clip->image.layers, image->file, image->prefix, err) != 0)
         return -1;
     if (clip->has_text && text->file &&
         layout_load(clip->arena, text->layout, "text", clip->text.config.blocks.layers, text->file, text->prefix,
                     err) != 0)
         return -1;
     if (clip->has_image)
-        vit_prepare(&clip->image, clip->dev);
+        image_tower_prepare(&clip->image, clip->dev);
     return 0;
 }
 
@@ -301,7 +299,7 @@ static int save_weights(const struct clip *clip, const char *folder, struct erro
     struct tensor_list list = {0};
     const struct arena *arena = clip->arena;
     const struct layout *head = saved_kinds[clip->image_head.kind].head;
-    layout_collect(&list, arena, clip->image_layout, "image", clip->image.config.blocks.layers, "vision_model.");
+    layout_collect(&list, arena, clip->image_layout, "image", clip->image.layers, "vision_model.");
     layout_collect(&list, arena, clip->text_layout, "text", clip->text.config.blocks.layers, "text_model.");
     layout_collect(&list, arena, head, "image_head", 1, "visual_projection.");
     layout_collect(&list, arena, head, "text_head", 1, "text_projection.");

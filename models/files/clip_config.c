@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What oclip calls open_clip's ResNet towers, which transformers does not have (models/files/config_image.h). */
+static const char clip_resnet[] = "clip_resnet";
+
 /* ---- transformers' CLIPModel ---- */
 
 static void complete_tower(json_t *config, const char *key, const char *type, json_t *defaults)
@@ -16,9 +19,11 @@ static void complete_tower(json_t *config, const char *key, const char *type, js
         tower = json_object();
         json_object_set_new(config, key, tower);
     }
-    json_object_set_new(tower, "model_type", json_string(type));
     json_object_set_new(tower, "projection_dim", json_integer(json_int_or(config, "projection_dim", 512)));
-    json_object_update_missing(tower, defaults);
+    if (strcmp(json_text_or(tower, "model_type", ""), clip_resnet) != 0) {
+        json_object_set_new(tower, "model_type", json_string(type));
+        json_object_update_missing(tower, defaults);
+    }
     json_decref(defaults);
 }
 
@@ -82,8 +87,23 @@ static int translate_blocks(json_t *out, const json_t *tower, const char *path, 
     return 0;
 }
 
+static int translate_resnet(json_t *out, const json_t *vision, const char *path, struct error *err)
+{
+    int width = json_int_or(vision, "width", 64), head_width = json_int_or(vision, "head_width", 64);
+    if (refuse_variants(vision, path, err) != 0)
+        return -1;
+    json_object_set_new(out, "model_type", json_string(clip_resnet));
+    json_object_set(out, "layers", json_object_get(vision, "layers"));
+    set_int(out, "width", width);
+    set_int(out, "heads", head_width > 0 && width < 65536 ? 32 * width / head_width : 0);
+    set_int(out, "image_size", json_int_or(vision, "image_size", 224));
+    return 0;
+}
+
 static int translate_vision(json_t *out, const json_t *vision, const char *path, struct error *err)
 {
+    if (json_is_array(json_object_get(vision, "layers")))
+        return translate_resnet(out, vision, path, err);
     int patch, side, head_width = 64;
     if (translate_blocks(out, vision, path, err) != 0 ||
         json_need_int(&patch, vision, "patch_size", 1, 4096, path, err) != 0 ||

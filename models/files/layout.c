@@ -54,6 +54,13 @@ static void their_shape(struct stored_tensor *stored, const struct layout_row *r
         stored->shape[0] = stored->shape[1];
         stored->shape[1] = rows;
     }
+    if (row->channels_last) {
+        CHECK(stored->ndim == 4, "%s: only a convolution has channels", row->ours);
+        long in = stored->shape[3];
+        stored->shape[3] = stored->shape[2];
+        stored->shape[2] = stored->shape[1];
+        stored->shape[1] = in;
+    }
 }
 
 static int check_shape(const struct stored_tensor *got, const struct stored_tensor *want, struct error *err)
@@ -75,15 +82,36 @@ static int check_shape(const struct stored_tensor *got, const struct stored_tens
                      got->name, text[0], text[1]);
 }
 
-/* In place: numbers [rows, columns] -> [columns, rows] */
-static void transpose(float *numbers, long rows, long columns)
+/* In place: each of `count` matrices [rows, columns] -> [columns, rows] */
+static void transpose(float *numbers, long count, long rows, long columns)
 {
-    float *copy = mem_new((size_t)(rows * columns), sizeof *copy); // [rows, columns]
-    memcpy(copy, numbers, (size_t)(rows * columns) * sizeof *copy);
-    for (long r = 0; r < rows; r++)
-        for (long c = 0; c < columns; c++)
-            numbers[c * rows + r] = copy[r * columns + c];
+    size_t bytes = (size_t)(rows * columns) * sizeof *numbers;
+    float *copy = mem_new(bytes, 1); // [rows, columns]
+    for (long i = 0; i < count; i++, numbers += rows * columns) {
+        memcpy(copy, numbers, bytes);
+        for (long r = 0; r < rows; r++)
+            for (long c = 0; c < columns; c++)
+                numbers[c * rows + r] = copy[r * columns + c];
+    }
     free(copy);
+}
+
+/* From their order to ours, theirs having this shape. */
+static void turn_in(float *numbers, const struct layout_row *row, const long *shape)
+{
+    if (row->transposed)
+        transpose(numbers, 1, shape[0], shape[1]);
+    if (row->channels_last)
+        transpose(numbers, shape[0], shape[1], shape[2] * shape[3]);
+}
+
+/* And back. */
+static void turn_out(float *numbers, const struct layout_row *row, const long *shape)
+{
+    if (row->transposed)
+        transpose(numbers, 1, shape[1], shape[0]);
+    if (row->channels_last)
+        transpose(numbers, shape[0], shape[2] * shape[3], shape[1]);
 }
 
 /* One row: `numbers` collects the parts of a parameter until the last one is in. */
@@ -103,8 +131,7 @@ static int load_row(struct arena *arena, const struct param *param, const struct
     float *part = *numbers + (long)row->part * want.count; // [want.count]
     if (safetensors_to_float(part, stored, err) != 0)
         return -1;
-    if (row->transposed)
-        transpose(part, want.shape[0], want.shape[1]);
+    turn_in(part, row, want.shape);
     if (row->part == parts_of(row) - 1) {
         arena_upload(arena, param, *numbers);
         free(*numbers);
@@ -152,8 +179,7 @@ static void collect_row(struct tensor_list *list, const struct arena *arena, con
     arena_download(whole, arena, param);
     memcpy(part, whole + (long)row->part * stored.count, (size_t)stored.count * sizeof *part);
     free(whole);
-    if (row->transposed)
-        transpose(part, stored.shape[1], stored.shape[0]);
+    turn_out(part, row, stored.shape);
     stored.data = part;
     list->items[list->count++] = stored;
 }

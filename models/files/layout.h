@@ -4,7 +4,7 @@
  *
  * A row names our parameter (behind "PREFIX.") and the tensor in the file (behind its own prefix); %d is the layer.
  * Where several tensors make one parameter (query, key and value) each row says which part of dimension 0 it is.
- * The tables stand in layout_tables.c.
+ * The tables stand in layout_tables.c and layout_resnet.c.
  */
 #ifndef OCLIP_LAYOUT_H
 #define OCLIP_LAYOUT_H
@@ -14,9 +14,10 @@
 
 struct layout_row {
     const char *ours, *theirs;
-    int part, parts;  /* parts 0 is read as 1 */
-    int leading_ones; /* dimensions of 1 that their shape has before ours; LAYOUT_SCALAR: theirs has none at all */
-    bool transposed;  /* their matrix is [in, out] */
+    int part, parts;    /* parts 0 is read as 1 */
+    int leading_ones;   /* dimensions of 1 that their shape has before ours; LAYOUT_SCALAR: theirs has none at all */
+    bool transposed;    /* their matrix is [in, out] */
+    bool channels_last; /* in ours: [out, height, width, in], theirs is [out, in, height, width] */
 };
 enum { LAYOUT_SCALAR = -1 };
 
@@ -28,6 +29,7 @@ struct layout {
 extern const struct layout layout_dinov2, layout_timm_vit, layout_bert;
 extern const struct layout layout_clip_vision, layout_clip_text;           /* transformers' */
 extern const struct layout layout_open_clip_visual, layout_open_clip_text; /* open_clip's own */
+extern const struct layout layout_timm_resnet, layout_clip_resnet;
 extern const struct layout layout_head_mlp, layout_head_linear, layout_head_none, layout_logit_scale;
 
 /* Every declared parameter that the layout names must be in the file with its shape; the error names what is not. */
