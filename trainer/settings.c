@@ -29,7 +29,7 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
          "an epoch is every caption, not every photo with one of its captions", 0},
         {"no-shuffle", OPTION_FLAG, &s->no_shuffle, NULL, "photos in the order of the table, first captions", 0},
         {"workers", OPTION_INT, &s->workers, "N", "decoding threads (0: one a processor)", 0},
-        {"image-model", OPTION_TEXT, &s->image_model, "DIR", "pretrained image tower (DINOv2, timm ViT)", 0},
+        {"image-model", OPTION_TEXT, &s->image_model, "DIR", "pretrained image tower (DINOv2, timm ViT, ResNet)", 0},
         {"text-model", OPTION_TEXT, &s->text_model, "DIR", "pretrained text tower (sentence-transformers, BERT)", 0},
         {"model", OPTION_TEXT, &s->model, "DIR", "start from a trained model, or from scratch with \"tiny\"", 0},
         {"head", OPTION_TEXT, &s->head, "mlp|linear", "projection heads", 0},
