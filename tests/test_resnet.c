@@ -174,11 +174,31 @@ static void check_collected(const struct clip *clip, const struct golden *golden
     safetensors_close(file);
 }
 
+/* Counts of batches too: what was let lie goes back as it was. */
+static void check_same_tensors(const char *folder, const char *original)
+{
+    struct error err;
+    struct safetensors *got, *want;
+    CHECK(safetensors_open_folder(&got, folder, &err) == 0 && safetensors_open_folder(&want, original, &err) == 0, "%s",
+          err.text);
+    CHECK(safetensors_count(got) == safetensors_count(want), "%s: %d tensors of %d", original, safetensors_count(got),
+          safetensors_count(want));
+    for (int i = 0; i < safetensors_count(want); i++) {
+        const struct stored_tensor *a = safetensors_at(want, i), *b = safetensors_find(got, a->name);
+        CHECK(b && a->dtype == b->dtype && a->count == b->count &&
+                  memcmp(a->data, b->data, (size_t)(a->count * stored_dtypes[a->dtype].size)) == 0,
+              "%s: %s is missing or differs", original, a->name);
+    }
+    safetensors_close(want);
+    safetensors_close(got);
+}
+
 static void check_saved(struct device *dev, const struct clip *clip, const struct golden *golden)
 {
     struct error err;
     char *folder = scratch_new();
     CHECK(clip_save(clip, folder, &err) == 0, "%s", err.text);
+    check_same_tensors(folder, golden->folder);
     struct clip *again = open_model(dev, folder, true, 0);
     check_features(dev, again, golden);
     clip_close(again);
