@@ -67,15 +67,23 @@ static int read_shapes(struct resnet_config *resnet, const struct tower_source *
 int config_read_timm_resnet(struct image_config *image, struct tower_source *source, const json_t *config,
                             const char *path, struct error *err)
 {
-    static const struct layout *const layouts[CONFIG_LAYOUTS] = {&layout_timm_resnet};
+    static const struct layout *const layouts[CONFIG_LAYOUTS] = {&layout_timm_resnet, &layout_open_clip_timm_resnet};
     const struct architecture *architecture = find_architecture(config);
     if (!architecture)
         return error_set(err, EXIT_BAD_DATA,
                          "%s: architecture \"%s\" is not supported (timm's resnet18 to resnet152, wide_resnet50_2, "
                          "wide_resnet101_2)",
                          path, json_text_or(config, "architecture", ""));
+    const char *pooling = json_text_or(config, "global_pool", "");
+    if (pooling[0] && strcmp(pooling, "avg") != 0)
+        return error_set(err, EXIT_BAD_DATA, "%s: global_pool \"%s\" of a ResNet is not supported (avg)", path,
+                         pooling);
     config_find_layout(source, layouts);
-    return read_shapes(&image->resnet, source, architecture, path, err);
+    if (read_shapes(&image->resnet, source, architecture, path, err) != 0)
+        return -1;
+    if (!json_object_get(config, "oclip_projection_dim"))
+        return 0;
+    return json_need_int(&image->resnet.projection, config, "oclip_projection_dim", 1, MAX_WIDTH, path, err);
 }
 
 /* ---- CLIP's ---- */

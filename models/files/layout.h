@@ -33,8 +33,9 @@ struct layout {
 extern const struct layout layout_vit, layout_dinov2, layout_clip_vision, layout_siglip_vision; /* transformers' */
 extern const struct layout layout_bert, layout_bert_gamma, layout_clip_text, layout_siglip_text;
 extern const struct layout layout_timm_vit, layout_timm_resnet;
-extern const struct layout layout_open_clip_visual, layout_open_clip_resnet,
-    layout_open_clip_timm; /* open_clip's own */
+/* open_clip's own */
+extern const struct layout layout_open_clip_visual, layout_open_clip_resnet;
+extern const struct layout layout_open_clip_timm, layout_open_clip_timm_resnet;
 extern const struct layout layout_open_clip_text, layout_open_clip_custom_text, layout_open_clip_siglip_text;
 /* What both towers share, and the heads of trained pairs; these stand in one place only. */
 extern const struct layout layout_head_mlp, layout_head_linear, layout_head_none, layout_scales, layout_siglip_scales;

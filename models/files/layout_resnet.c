@@ -31,15 +31,18 @@
 /* PyTorch counts a norm's batches, which nothing needs where the momentum is a constant. */
 #define SPARE .spare = LIST("*num_batches_tracked")
 
-/* timm's and torchvision's ResNet */
+/* timm's and torchvision's ResNet; inside open_clip's models a projection may stand behind it */
 static const struct layout_row timm_rows[] = {
     UNIT("", "1"),
     STAGES,
     WEIGHT_AND_BIAS("classifier", "fc"),
+    {.ours = "projection.weight", .theirs = "visual.head.proj.weight", .at_root = true},
     END,
 };
 const struct layout layout_timm_resnet = {
     .name = "timm resnet", .rows = timm_rows, .prefixes = LIST("vision_model.", "model.", ""), SPARE};
+const struct layout layout_open_clip_timm_resnet = {
+    .name = "open_clip timm resnet", .rows = timm_rows, .prefixes = LIST("visual.trunk."), SPARE};
 
 /* The image tower of OpenAI's and open_clip's RN models */
 #define POOL "attnpool."

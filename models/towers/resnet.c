@@ -99,6 +99,26 @@ static void declare_attention(struct resnet *resnet, struct arena *arena, int wi
     resnet->features = config->projection;
 }
 
+/* What stands behind the mean. */
+static void declare_ends(struct resnet *resnet, struct arena *arena, const char *prefix)
+{
+    const struct resnet_config *config = &resnet->config;
+    float limit = 1 / sqrtf((float)resnet->features);
+    char classifier[128], projection[128];
+    snprintf(classifier, sizeof classifier, "%s.classifier", prefix);
+    snprintf(projection, sizeof projection, "%s.projection", prefix);
+    if (config->classes) {
+        resnet->classifier = linear_declare(arena, GROUP_IMAGE, resnet->features, config->classes, true,
+                                            init_uniform(limit), classifier);
+        resnet->features = config->classes;
+    }
+    if (config->projection) {
+        resnet->projection = linear_declare(arena, GROUP_IMAGE, resnet->features, config->projection, false,
+                                            init_normal(limit), projection);
+        resnet->features = config->projection;
+    }
+}
+
 void resnet_declare(struct resnet *resnet, struct arena *arena, const struct resnet_config *config, const char *prefix)
 {
     *resnet = (struct resnet){.config = *config, .features = config->stages[RESNET_STAGES - 1].out};
@@ -106,13 +126,8 @@ void resnet_declare(struct resnet *resnet, struct arena *arena, const struct res
     declare_blocks(resnet, arena, prefix);
     if (config->kind->modified)
         declare_attention(resnet, arena, resnet->features, prefix);
-    if (config->classes) {
-        char name[128];
-        snprintf(name, sizeof name, "%s.classifier", prefix);
-        resnet->classifier = linear_declare(arena, GROUP_IMAGE, resnet->features, config->classes, true,
-                                            init_uniform(1 / sqrtf((float)resnet->features)), name);
-        resnet->features = config->classes;
-    }
+    else
+        declare_ends(resnet, arena, prefix);
 }
 
 void resnet_free(struct resnet *resnet)
@@ -187,5 +202,7 @@ struct tensor *resnet_forward(struct tape *tape, const struct resnet *resnet, st
     x = kind->modified ? attention_pool(tape, resnet, x, batch) : mean_pool(tape, x, batch);
     if (resnet->classifier.weight)
         x = linear_forward(tape, &resnet->classifier, x, ACTIVATION_NONE);
+    if (resnet->projection.weight)
+        x = linear_forward(tape, &resnet->projection, x, ACTIVATION_NONE);
     return tape_leave(tape, scope, x);
 }

@@ -34,8 +34,9 @@ struct resnet_config {
     struct {
         int layers, width, out; /* blocks; channels inside and behind them */
     } stages[RESNET_STAGES];
-    int classes;                          /* 0 without a classifier */
-    int position_side, heads, projection; /* of CLIP's: the side of the last picture, and the feature's width */
+    int classes;              /* 0 without a classifier */
+    int projection;           /* the feature's width where one stands at the end, else 0; CLIP's always has it */
+    int position_side, heads; /* of CLIP's attention: the side of the last picture */
     float mean[3], std[3];
 };
 
@@ -56,8 +57,8 @@ struct resnet {
     struct resnet_unit stem[RESNET_UNITS];
     struct resnet_block *blocks; // [block_count]: of all stages
     int block_count;
-    struct linear classifier; /* weight NULL where there is none; so are the next three */
-    struct tensor *position;  // [1 + position_side^2, width]
+    struct linear classifier, projection; /* weight NULL where there is none; so are the next three */
+    struct tensor *position;              // [1 + position_side^2, width]
     struct linear qkv, out;
 };
 
