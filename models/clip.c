@@ -12,7 +12,7 @@ static const float initial_sigmoid_scale = 2.3025851f, initial_sigmoid_bias = -1
 struct tensor *clip_image_features(struct tape *tape, const struct clip *clip, struct tensor *pictures)
 {
     CHECK(clip->has_image, "this model has no image tower");
-    return vit_forward(tape, &clip->image, pictures);
+    return image_tower_forward(tape, &clip->image, pictures);
 }
 
 struct tensor *clip_text_features(struct tape *tape, const struct clip *clip, const int *ids, const int *lengths, int n)
@@ -55,7 +55,8 @@ struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tens
 
 void clip_checkpoint_blocks(struct clip *clip)
 {
-    clip->image.blocks.config.checkpointing = clip->text.blocks.config.checkpointing = true;
+    image_tower_checkpoint_blocks(&clip->image);
+    clip->text.blocks.config.checkpointing = true;
 }
 
 struct clip *clip_new(struct device *dev)
@@ -68,13 +69,13 @@ struct clip *clip_new(struct device *dev)
     return clip;
 }
 
-void clip_declare_image(struct clip *clip, const struct vit_config *config)
+void clip_declare_image(struct clip *clip, const struct image_config *config)
 {
-    struct vit_config vit = *config;
-    vit.image_side = clip->preprocess.crop;
-    memcpy(vit.mean, clip->preprocess.mean, sizeof vit.mean);
-    memcpy(vit.std, clip->preprocess.std, sizeof vit.std);
-    vit_declare(&clip->image, clip->arena, &vit, "image");
+    struct image_config image = *config;
+    image.side = clip->preprocess.crop;
+    memcpy(image.mean, clip->preprocess.mean, sizeof image.mean);
+    memcpy(image.std, clip->preprocess.std, sizeof image.std);
+    image_tower_declare(&clip->image, clip->arena, &image, "image");
     clip->has_image = true;
 }
 
@@ -102,7 +103,7 @@ void clip_close(struct clip *clip)
 {
     if (!clip)
         return;
-    vit_free(&clip->image);
+    image_tower_free(&clip->image);
     text_tower_free(&clip->text);
     arena_free(clip->arena);
     tokenizer_close(clip->tokenizer);

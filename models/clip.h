@@ -21,14 +21,14 @@
 #include "models/images/preprocess.h"
 #include "models/tokenizers/tokenizer.h"
 #include "models/towers/head.h"
+#include "models/towers/image_tower.h"
 #include "models/towers/text_tower.h"
-#include "models/towers/vit.h"
 #include "runtime/util/hash.h"
 
 struct clip {
     struct device *dev;
     struct arena *arena;
-    struct vit image;
+    struct image_tower image;
     struct text_tower text;
     struct head image_head, text_head;
     struct tensor *logit_scale; // [1], the logarithm unless raw_scale
@@ -84,7 +84,8 @@ int clip_save(const struct clip *clip, const char *folder, struct error *err) MU
 int clip_save_as(const struct clip *clip, const char *folder, const char *format, enum stored_dtype dtype,
                  struct error *err) MUST_CHECK;
 
-/* Training keeps less from here on: each tower's blocks are run again in the backward pass (tape_checkpoint). */
+/* Training keeps less from here on: the blocks of each tower that is no ResNet are run again in the
+ * backward pass (tape_checkpoint). */
 void clip_checkpoint_blocks(struct clip *clip);
 
 /* The towers' own outputs. pictures [n, side, side, 3] u8 -> [n, image.features];

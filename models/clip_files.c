@@ -1,6 +1,8 @@
 /* What making a dual encoder and opening one have in common: from configs to parameters, from files to weights. */
 #include "models/clip_files.h"
 
+#include "models/files/config_image.h"
+
 #include <stdlib.h>
 
 const struct layout *const clip_head_layouts[HEAD_KINDS] = {
@@ -31,13 +33,12 @@ static void add_config(struct clip *clip, const json_t *config)
 
 int clip_configure_image(struct clip *clip, struct tower_source *source, const char *path, struct error *err)
 {
-    struct vit_config config;
-    if (config_read_vit(&config, source, clip->vision_config, path, err) != 0)
+    struct image_config config;
+    if (config_read_image(&config, source, clip->vision_config, path, err) != 0)
         return -1;
-    int side = clip->preprocess.crop;
-    if (side < config.patch || side % config.patch != 0)
-        return error_set(err, EXIT_BAD_DATA, "%s: pictures of %d pixels are no whole number of patches of %d", path,
-                         side, config.patch);
+    config.side = clip->preprocess.crop;
+    if (image_tower_check_side(&config, path, err) != 0)
+        return -1;
     add_config(clip, clip->vision_config);
     clip_declare_image(clip, &config);
     clip->image_layout = source->saved_layout;
@@ -70,7 +71,7 @@ int clip_configure_text(struct clip *clip, struct tower_source *source, int max_
 int clip_configure_heads(struct clip *clip, enum head_kind kind, int embed_dim, float dropout, bool sigmoid_loss,
                          const char *path, struct error *err)
 {
-    bool projected = clip->image.config.projection > 0 || clip->text.config.projection > 0;
+    bool projected = clip->image.projection > 0 || clip->text.config.projection > 0;
     if (projected && kind != HEAD_NONE)
         return error_set(err, EXIT_BAD_DATA, "%s: towers that end in a projection have no other heads", path);
     if (kind == HEAD_NONE && (clip->image.features != embed_dim || clip->text.features != embed_dim))
@@ -86,14 +87,13 @@ int clip_load_towers(struct clip *clip, const struct tower_source *image, const 
                      struct error *err)
 {
     if (clip->has_image && image->file &&
-        layout_load(clip->arena, image->layout, "image", clip->image.config.blocks.layers, image->file, image->prefix,
-                    err) != 0)
+        layout_load(clip->arena, image->layout, "image", clip->image.layers, image->file, image->prefix, err) != 0)
         return -1;
     if (clip->has_text && text->file &&
         layout_load(clip->arena, text->layout, "text", clip->text.config.blocks.layers, text->file, text->prefix,
                     err) != 0)
         return -1;
     if (clip->has_image)
-        vit_prepare(&clip->image, clip->dev);
+        image_tower_prepare(&clip->image, clip->dev);
     return 0;
 }

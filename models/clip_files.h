@@ -9,7 +9,7 @@
 struct clip *clip_new(struct device *dev); /* without anything in it */
 
 /* The pictures' side, mean and deviation are those of clip->preprocess. */
-void clip_declare_image(struct clip *clip, const struct vit_config *config);
+void clip_declare_image(struct clip *clip, const struct image_config *config);
 void clip_declare_text(struct clip *clip, const struct text_config *config);
 
 /* Declares both heads, the logit scale and, for SigLIP's loss, its bias, behind the towers. */

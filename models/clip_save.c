@@ -11,12 +11,19 @@
 
 /* ---- what a model is ---- */
 
+/* The image tower's config if it is a vision transformer, or NULL. */
+static const struct vit_config *vit_of(const struct clip *clip)
+{
+    return clip->image.kind == &image_vit ? &clip->image.vit.config : NULL;
+}
+
 /* CLIP's own image tower, whoever wrote it. */
 static bool has_clip_image(const struct clip *clip)
 {
-    const struct vit_config *image = &clip->image.config;
-    return image->projection > 0 && image->pooling == VIT_CLASS_TOKEN && image->norm_before && !image->patch_bias &&
-           !image->patches_only && !image->norm_after_pooling && !image->classes && !image->blocks.layer_scale;
+    const struct vit_config *image = vit_of(clip);
+    return image && image->projection > 0 && image->pooling == VIT_CLASS_TOKEN && image->norm_before &&
+           !image->patch_bias && !image->patches_only && !image->norm_after_pooling && !image->classes &&
+           !image->blocks.layer_scale;
 }
 
 static bool is_clip(const struct clip *clip)
@@ -28,9 +35,9 @@ static bool is_clip(const struct clip *clip)
 
 static bool is_siglip(const struct clip *clip)
 {
-    const struct vit_config *image = &clip->image.config;
+    const struct vit_config *image = vit_of(clip);
     const struct text_config *text = &clip->text.config;
-    return clip->image_head.kind == HEAD_NONE && image->patches_only && image->pooling == VIT_ATTENTION &&
+    return clip->image_head.kind == HEAD_NONE && image && image->patches_only && image->pooling == VIT_ATTENTION &&
            image->patch_bias && !image->norm_before && !image->projection && !image->classes &&
            !image->blocks.layer_scale && text->kind == &text_clip && text->projection_bias && text->padded > 0 &&
            !text->blocks.causal && clip->logit_bias;
@@ -39,8 +46,8 @@ static bool is_siglip(const struct clip *clip)
 /* open_clip has one word for the activation of both towers. */
 static bool is_open_clip(const struct clip *clip)
 {
-    bool quick = clip->image.config.blocks.activation == ACTIVATION_QUICK_GELU;
-    return is_clip(clip) && quick == (clip->text.config.blocks.activation == ACTIVATION_QUICK_GELU);
+    return is_clip(clip) && (vit_of(clip)->blocks.activation == ACTIVATION_QUICK_GELU) ==
+                                (clip->text.config.blocks.activation == ACTIVATION_QUICK_GELU);
 }
 
 static bool came_from_open_clip(const struct clip *clip)
@@ -51,8 +58,8 @@ static bool came_from_open_clip(const struct clip *clip)
 /* Linear heads, or CLIP's projections in their place, behind towers that transformers has. */
 static bool is_dual_encoder(const struct clip *clip)
 {
-    return (clip->image_head.kind == HEAD_LINEAR || is_clip(clip)) && clip->image_layout != &layout_timm_vit &&
-           !clip->logit_bias;
+    bool timm = clip->image_layout == &layout_timm_vit || clip->image_layout == &layout_timm_resnet;
+    return (clip->image_head.kind == HEAD_LINEAR || is_clip(clip)) && !timm && !clip->logit_bias;
 }
 
 static bool is_trained_pair(const struct clip *clip)
@@ -95,7 +102,7 @@ static json_t *describe_blocks(const struct transformer_config *blocks, const ch
 
 static json_t *describe_image(const struct clip *clip, const char *type)
 {
-    const struct vit_config *image = &clip->image.config;
+    const struct vit_config *image = vit_of(clip);
     json_t *config = describe_blocks(&image->blocks, type);
     json_object_update_new(
         config, json_pack("{s:i, s:i}", "patch_size", image->patch, "image_size", image->patch * image->position_side));
@@ -166,7 +173,7 @@ static json_t *open_clip_config(const struct clip *clip)
     static const char *const modes[] = {
         [FIT_SHORT_SIDE] = "shortest", [FIT_LONG_SIDE] = "longest", [FIT_SQUASH] = "squash"};
     const struct preprocess *preprocess = &clip->preprocess;
-    json_t *model = open_clip_config_describe(&clip->image.config, &clip->text.config), *mean = json_array(),
+    json_t *model = open_clip_config_describe(vit_of(clip), &clip->text.config), *mean = json_array(),
            *std = json_array();
     for (int i = 0; i < 3; i++) {
         json_array_append_new(mean, json_real(shortest(preprocess->mean[i])));
@@ -248,7 +255,7 @@ static int save_weights(const struct clip *clip, const struct form *form, enum s
     const struct layout *head = clip_head_layouts[clip->image_head.kind];
     const struct layout *image = form->as_stored ? clip->stored.image : form->image ? form->image : clip->image_layout;
     const struct layout *text = form->as_stored ? clip->stored.text : form->text ? form->text : clip->text_layout;
-    layout_collect(&list, arena, image, "image", clip->image.config.blocks.layers, image->prefixes[0], dtype);
+    layout_collect(&list, arena, image, "image", clip->image.layers, image->prefixes[0], dtype);
     layout_collect(&list, arena, text, "text", clip->text.config.blocks.layers, text->prefixes[0], dtype);
     layout_collect(&list, arena, head, "image_head", 1, "visual_projection.", dtype);
     layout_collect(&list, arena, head, "text_head", 1, "text_projection.", dtype);

@@ -23,6 +23,11 @@ struct param_init init_uniform(float limit)
     return (struct param_init){.deviation = limit, .uniform = true};
 }
 
+struct param_init init_state(float value)
+{
+    return (struct param_init){.mean = value, .state = true};
+}
+
 struct arena *arena_new(void)
 {
     return mem_new(1, sizeof(struct arena));
@@ -127,14 +132,20 @@ static void fill_buckets(struct arena *arena)
     }
 }
 
+/* The memory that a parameter's values lie in. */
+static struct buffer *home(const struct arena *arena, const struct param *param)
+{
+    return param->trained || param->kept ? arena->values : arena->frozen;
+}
+
 static void bind(struct arena *arena, struct param *param)
 {
     struct tensor *tensor = param->tensor;
     size_t offset = param->offset * sizeof(float), bytes = tensor_bytes(tensor);
     tensor->dev = arena->dev;
-    tensor->buffer = buffer_view(param->trained ? arena->values : arena->frozen, offset, bytes);
+    tensor->buffer = buffer_view(home(arena, param), offset, bytes);
     tensor->needs_grad = param->trained;
-    tensor->constant = !param->trained;
+    tensor->constant = !param->trained && !param->kept;
 }
 
 int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_groups, struct error *err)
@@ -142,13 +153,20 @@ int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_gro
     arena->dev = dev;
     for (int i = 0; i < arena->count; i++) {
         struct param *param = &arena->params[i];
-        param->trained = trained_groups >> param->group & 1;
-        size_t *total = param->trained ? &arena->trained_numbers : &arena->frozen_numbers;
+        bool changes = trained_groups >> param->group & 1;
+        param->trained = changes && !param->init.state;
+        param->kept = changes && param->init.state;
+        size_t *total = param->trained ? &arena->trained_numbers
+                        : param->kept  ? &arena->kept_numbers
+                                       : &arena->frozen_numbers;
         param->offset = *total;
         *total += padded(param);
     }
+    for (int i = 0; i < arena->count; i++)
+        if (arena->params[i].kept)
+            arena->params[i].offset += arena->trained_numbers;
     if (arena->trained_numbers) {
-        arena->values = zeroed(dev, arena->trained_numbers);
+        arena->values = zeroed(dev, arena->trained_numbers + arena->kept_numbers);
         arena->moment1 = zeroed(dev, arena->trained_numbers);
         arena->moment2 = zeroed(dev, arena->trained_numbers);
         upload_blocks(arena);
@@ -194,12 +212,6 @@ struct param *arena_find(const struct arena *arena, const char *name)
         if (strcmp(arena->params[i].name, name) == 0)
             return &arena->params[i];
     return NULL;
-}
-
-/* The buffer that a parameter's values lie in. */
-static struct buffer *home(const struct arena *arena, const struct param *param)
-{
-    return param->trained ? arena->values : arena->frozen;
 }
 
 static void forget_packed(const struct param *param)

@@ -7,7 +7,8 @@
  *     arena_upload(arena, arena_find(arena, "image_head.fc1.weight"), numbers);
  *
  * Trained parameters come first, in the order they were added, each padded to ARENA_BLOCK numbers, with the two moments
- * of AdamW in equal layout beside them. Their gradients come and go by bucket (bucket.h). Frozen ones have values only.
+ * of AdamW in equal layout beside them. Their gradients come and go by bucket (bucket.h). Behind them come the states
+ * of trained groups: what forward passes themselves move, like running means. Frozen ones have values only.
  */
 #ifndef OCLIP_ARENA_H
 #define OCLIP_ARENA_H
@@ -22,8 +23,10 @@ enum { ARENA_BLOCK = 256 }; /* numbers; a block belongs to one parameter, so tha
 struct param_init {
     float mean, deviation;
     bool uniform;
+    bool state; /* saved and loaded, but not trained: no gradient, no moments, no optimizer */
 };
 struct param_init init_constant(float value);
+struct param_init init_state(float value);
 struct param_init init_normal(float deviation);
 struct param_init init_uniform(float limit);
 
@@ -32,18 +35,19 @@ struct param {
     struct tensor *tensor; /* handed out by arena_add; its buffer comes with arena_allocate */
     int group;             /* 0 to 7: shares a learning rate */
     struct param_init init;
-    bool trained;
-    size_t offset; /* in numbers, in `values` (trained) or `frozen` */
+    bool trained, kept; /* kept: the state of a trained group */
+    size_t offset;      /* in numbers, in `values` (trained or kept) or `frozen` */
 };
 
 struct arena {
     struct device *dev;
     struct param *params; // [count]
     int count, capacity;
-    size_t trained_numbers, frozen_numbers;    /* padded */
-    struct buffer *values, *moment1, *moment2; // [trained_numbers] float; NULL when nothing is trained
-    struct buffer *frozen;                     // [frozen_numbers] float
-    struct bucket *buckets;                    // [bucket_count]: the trained parameters in order
+    size_t trained_numbers, kept_numbers, frozen_numbers; /* padded */
+    struct buffer *values;            // [trained_numbers + kept_numbers] float; NULL when nothing is trained
+    struct buffer *moment1, *moment2; // [trained_numbers] float; so here
+    struct buffer *frozen;            // [frozen_numbers] float
+    struct bucket *buckets;           // [bucket_count]: the trained parameters in order
     int bucket_count;
     struct buffer *blocks; // [trained_numbers / ARENA_BLOCK, 2] int: what adamw.cl and grad_norm.cl know of a block
     bool decay_vectors;    /* weight decay also for what has one dimension: norms, biases, the logit scale */

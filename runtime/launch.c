@@ -15,6 +15,12 @@ struct launch_range range_chunks(const struct device *dev, size_t count)
     return range_rows(dev, (count + LAUNCH_CHUNK - 1) / LAUNCH_CHUNK);
 }
 
+struct launch_range range_row_blocks(const struct device *dev, size_t rows, int width)
+{
+    size_t block = width < LAUNCH_CHUNK ? (size_t)(LAUNCH_CHUNK / width) : 1;
+    return range_rows(dev, (rows + block - 1) / block);
+}
+
 struct launch_range range_items(const struct device *dev, size_t items, size_t dim1, size_t dim2)
 {
     size_t group = (size_t)device_group_size(dev);

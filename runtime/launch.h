@@ -52,6 +52,9 @@ struct launch_range range_rows(const struct device *dev, size_t rows);
 enum { LAUNCH_CHUNK = 2048 };
 struct launch_range range_chunks(const struct device *dev, size_t count);
 
+/* Rows in blocks of about LAUNCH_CHUNK numbers (`BLOCK_ROWS` in common.clh), one block a row of range_rows. */
+struct launch_range range_row_blocks(const struct device *dev, size_t rows, int width);
+
 /* `items` independent work-items on either class, in groups that suit it; kernels check get_global_id() < items. */
 struct launch_range range_items(const struct device *dev, size_t items, size_t dim1, size_t dim2);
 

@@ -117,7 +117,7 @@ static void load_gradients(struct clip *clip, const struct golden *golden)
     struct safetensors *file;
     char *path = golden_path(golden, "gradients.safetensors");
     CHECK(safetensors_open(&file, path, &err) == 0 &&
-              load_part(clip, clip->stored.image, "image", clip->image.config.blocks.layers, file, &err) == 0 &&
+              load_part(clip, clip->stored.image, "image", clip->image.layers, file, &err) == 0 &&
               load_part(clip, clip->stored.text, "text", clip->text.config.blocks.layers, file, &err) == 0 &&
               load_part(clip, &layout_scales, "", 1, file, &err) == 0,
           "%s", err.text);

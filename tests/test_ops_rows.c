@@ -65,7 +65,8 @@ static void activation_reference(double *y, double *const *in, const struct op_c
                : c->integer[0] == ACTIVATION_QUICK_GELU ? x / (1 + exp(-1.702 * x))
                : c->integer[0] == ACTIVATION_GELU_TANH
                    ? 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)))
-                   : tanh(x);
+               : c->integer[0] == ACTIVATION_TANH ? tanh(x)
+                                                  : fmax(x, 0);
     }
 }
 
@@ -245,6 +246,9 @@ static const struct op_case cases[] = {
     ACTIVATION("gelu_tanh", ACTIVATION_GELU_TANH, 61, 101),
     ACTIVATION("tanh", ACTIVATION_TANH, 3, 7),
     ACTIVATION("tanh", ACTIVATION_TANH, 61, 101),
+    ACTIVATION("relu", ACTIVATION_RELU, 1, 1),
+    ACTIVATION("relu", ACTIVATION_RELU, 5, 8),
+    ACTIVATION("relu", ACTIVATION_RELU, 61, 101),
     RESIDUAL(1, 1),
     RESIDUAL(3, 7),
     RESIDUAL(64, 97),

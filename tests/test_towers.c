@@ -44,7 +44,7 @@ static void load_gradients(struct clip *clip, const struct golden *golden, bool 
     struct safetensors *file;
     char *path = golden_path(golden, "gradients.safetensors");
     const struct layout *layout = text ? clip->text_layout : clip->image_layout;
-    int layers = (text ? &clip->text.config.blocks : &clip->image.config.blocks)->layers;
+    int layers = text ? clip->text.config.blocks.layers : clip->image.layers;
     CHECK(safetensors_open(&file, path, &err) == 0, "%s", err.text);
     CHECK(layout_load(clip->arena, layout, text ? "text" : "image", layers, file, layout_prefix(layout, file), &err) ==
               0,

@@ -251,7 +251,7 @@ static float *values_after(struct device *dev, const struct golden *golden, enum
     struct clip *clip = open_model(dev, golden->folder);
     struct adamw settings = optimizer;
     settings.max_norm = 0;
-    clip->image.blocks.config.dropout = clip->text.blocks.config.dropout = 0.3f;
+    clip->image.vit.blocks.config.dropout = clip->text.blocks.config.dropout = 0.3f;
     if (way == WAY_CHECKPOINTED)
         clip_checkpoint_blocks(clip);
     struct tape *tape = tape_new(dev, true);

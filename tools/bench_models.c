@@ -6,6 +6,7 @@
 #include "tools/bench.h"
 #include "tools/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,8 @@ static void train_step(void *context)
 
 /* Multiply-adds of the matrix products of one forward pass, counted as two: 24 width^2 a token and block, and the
  * attention of each to `context` tokens. The last block goes on with `wanted` rows only (wanted_rows of transformer.h).
- */
+ * Beside the blocks a vision transformer has the patch embedding; a ResNet the convolutions, and the attention's
+ * projections. */
 static double block_flops(const struct transformer_config *blocks, double tokens, double context, double wanted)
 {
     double width = blocks->width, mlp = blocks->mlp_width;
@@ -142,12 +144,42 @@ static double block_flops(const struct transformer_config *blocks, double tokens
     return blocks->layers * tokens * attention + ((blocks->layers - 1) * tokens + wanted) * rest;
 }
 
+static double vit_flops(const struct vit_config *vit)
+{
+    double side = vit->image_side / vit->patch, patches = side * side;
+    return block_flops(&vit->blocks, patches + 1, patches + 1, 1) +
+           2 * patches * 3 * vit->patch * vit->patch * vit->blocks.width;
+}
+
+/* And `side` becomes that of its output. */
+static double unit_flops(const struct resnet_unit *unit, double *side)
+{
+    if (!unit->weight)
+        return 0;
+    *side = ceil(floor(*side / unit->average) / unit->stride);
+    return 2 * (double)tensor_count(unit->weight) * *side * *side;
+}
+
+static double resnet_flops(const struct resnet *resnet, double side)
+{
+    double flops = 0;
+    for (int i = 0; i < RESNET_UNITS; i++)
+        flops += unit_flops(&resnet->stem[i], &side);
+    side = ceil(side / 2);
+    for (int b = 0; b < resnet->block_count; b++) {
+        double outer = side;
+        flops += unit_flops(&resnet->blocks[b].shortcut, &outer);
+        for (int i = 0; i < RESNET_UNITS; i++)
+            flops += unit_flops(&resnet->blocks[b].units[i], &side);
+    }
+    return flops + (resnet->qkv.weight ? 2 * (double)tensor_count(resnet->qkv.weight) * (side * side + 1) : 0);
+}
+
 static double image_flops(const struct step *step)
 {
-    const struct vit_config *vit = &step->clip->image.config;
-    double side = vit->image_side / vit->patch, patches = side * side;
-    return step->batch * (block_flops(&vit->blocks, patches + 1, patches + 1, 1) +
-                          2 * patches * 3 * vit->patch * vit->patch * vit->blocks.width);
+    const struct image_tower *image = &step->clip->image;
+    return step->batch * (image->kind == &image_vit ? vit_flops(&image->vit.config)
+                                                    : resnet_flops(&image->resnet, step->clip->preprocess.crop));
 }
 
 static double text_flops(const struct step *step)

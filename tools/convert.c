@@ -52,7 +52,7 @@ static void warn_of_pooling(const struct settings *s, const struct clip *clip)
 {
     const struct text_config *text = &clip->text.config;
     bool poolable = text->kind != &text_bert || (text->pooling == POOLING_POOLER && !text->normalise);
-    bool pooled = clip->image.config.pooling == VIT_POOLER || clip->image_layout != &layout_vit;
+    bool pooled = clip->image_layout != &layout_vit || clip->image.vit.config.pooling == VIT_POOLER;
     if (strcmp(s->to, "dual-encoder") == 0 && !(poolable && pooled))
         fprintf(stderr, "transformers will load this, but pools with the towers' poolers, and this model does not: its "
                         "embeddings there are others\n");

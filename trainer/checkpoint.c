@@ -21,27 +21,34 @@ static struct buffer *arena_part(const struct arena *arena, int part)
     return parts[part];
 }
 
+/* Running statistics, which have no moments, stand behind the values. */
+static size_t part_numbers(const struct arena *arena, int part)
+{
+    return arena->trained_numbers + (part == 0 ? arena->kept_numbers : 0);
+}
+
 static int write_arena(struct trainer *t, const char *folder, struct error *err)
 {
     const struct arena *arena = t->clip->arena;
-    size_t numbers = arena->trained_numbers;
     struct stored_tensor tensors[4];
     float *data[4];
     int count = 0;
     for (; count < 3; count++) {
+        size_t numbers = part_numbers(arena, count);
         data[count] = mem_new(numbers, sizeof(float));
         buffer_download(data[count], arena_part(arena, count), 0, numbers * sizeof(float));
-        tensors[count] = (struct stored_tensor){.name = arena_parts[count]};
+        tensors[count] = (struct stored_tensor){.name = arena_parts[count], .count = (long)numbers};
     }
     if (t->best_values) {
+        size_t numbers = part_numbers(arena, 0);
         data[count] = mem_new(numbers, sizeof(float));
         memcpy(data[count], t->best_values, numbers * sizeof(float));
-        tensors[count++] = (struct stored_tensor){.name = "best"};
+        tensors[count++] = (struct stored_tensor){.name = "best", .count = (long)numbers};
     }
     for (int i = 0; i < count; i++) {
         tensors[i].dtype = STORED_F32;
         tensors[i].ndim = 1;
-        tensors[i].shape[0] = tensors[i].count = (long)numbers;
+        tensors[i].shape[0] = tensors[i].count;
         tensors[i].data = data[i];
     }
     char *path = path_join(folder, "arena.safetensors");
@@ -159,7 +166,7 @@ static int write_best(struct trainer *t, struct error *err)
     if (!t->best_values)
         return 0;
     struct arena *arena = t->clip->arena;
-    size_t bytes = arena->trained_numbers * sizeof(float);
+    size_t bytes = part_numbers(arena, 0) * sizeof(float);
     struct buffer *current = buffer_new(t->dev, bytes);
     buffer_copy(current, 0, arena->values, 0, bytes);
     buffer_upload(arena->values, 0, t->best_values, bytes);
@@ -181,7 +188,7 @@ void trainer_keep_best(struct trainer *t, const struct evaluation *evaluation)
     if (t->data.val.photo_count == 0 || evaluation->mean_recall <= t->position.best)
         return;
     const struct arena *arena = t->clip->arena;
-    size_t bytes = arena->trained_numbers * sizeof(float);
+    size_t bytes = part_numbers(arena, 0) * sizeof(float);
     if (!t->best_values)
         t->best_values = mem_new(bytes, 1);
     buffer_download(t->best_values, arena->values, 0, bytes);
@@ -201,19 +208,19 @@ static int read_part(float *numbers, const struct safetensors *file, const char 
 static int read_arena(struct trainer *t, const char *folder, struct error *err)
 {
     const struct arena *arena = t->clip->arena;
-    size_t numbers = arena->trained_numbers;
     char *path = path_join(folder, "arena.safetensors");
-    float *data = mem_new(numbers, sizeof *data);
+    float *data = mem_new(part_numbers(arena, 0), sizeof *data); // the longest
     struct safetensors *file = NULL;
     int result = safetensors_open(&file, path, err);
     for (int part = 0; part < 3 && result == 0; part++) {
+        size_t numbers = part_numbers(arena, part);
         result = read_part(data, file, arena_parts[part], numbers, err);
         if (result == 0)
             buffer_upload(arena_part(arena, part), 0, data, numbers * sizeof *data);
     }
     if (result == 0 && safetensors_find(file, "best")) {
-        t->best_values = mem_new(numbers, sizeof(float));
-        result = read_part(t->best_values, file, "best", numbers, err);
+        t->best_values = mem_new(part_numbers(arena, 0), sizeof(float));
+        result = read_part(t->best_values, file, "best", part_numbers(arena, 0), err);
     }
     safetensors_close(file);
     free(data);

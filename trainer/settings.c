@@ -31,7 +31,7 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"workers", OPTION_INT, &s->workers, "N", "decoding threads (0: one a processor)", 0},
         {"exif-orientation", OPTION_FLAG, &s->exif_orientation, NULL,
          "turn photos upright; the model remembers it (models of others see photos as they are stored)", 0},
-        {"image-model", OPTION_TEXT, &s->image_model, "DIR", "pretrained image tower (DINOv2, timm ViT)", 0},
+        {"image-model", OPTION_TEXT, &s->image_model, "DIR", "pretrained image tower (DINOv2, ViT, timm ViT or ResNet)", 0},
         {"text-model", OPTION_TEXT, &s->text_model, "DIR", "pretrained text tower (sentence-transformers, BERT)", 0},
         {"model", OPTION_TEXT, &s->model, "DIR", "start from a trained model, or from scratch with \"tiny\"", 0},
         {"head", OPTION_TEXT, &s->head, "mlp|linear", "projection heads", 0},

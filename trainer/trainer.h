@@ -35,7 +35,7 @@ struct trainer {
     struct schedule schedule;
     struct position position;
     int steps_per_epoch, total_steps;
-    float *best_values; // [arena->trained_numbers], of the best epoch; NULL before any
+    float *best_values; // as arena->values, of the best epoch; NULL before any
 
     struct tensor *losses; // [LOSS_SLOTS], on the device: losses of steps not logged yet
     int unlogged;

@@ -2,7 +2,7 @@
  *
  *     json_t *config;
  *     if (clip_config_read(&config, "clip-vit-base-patch32", &err) != 0) return -1;
- *     ... config_read_vit(..., json_object_get(config, "vision_config"), ...) ...
+ *     ... config_read_image(..., json_object_get(config, "vision_config"), ...) ...
  *     json_decref(config);
  *
  * A model that oclip saved comes as it is. For transformers' CLIPModel, SiglipModel and VisionTextDualEncoderModel the

@@ -1,10 +1,10 @@
 /* From a model folder's config.json to a tower's own description.
  *
- *     struct vit_config vit;
+ *     struct text_config text;
  *     struct tower_source source = {.file = file};
- *     if (config_read_vit(&vit, &source, config, "dinov2-small/config.json", &err) != 0) return -1;
+ *     if (config_read_text(&text, &source, config, "bert-base-uncased/config.json", &err) != 0) return -1;
  *     ... declare, allocate ...
- *     layout_load(arena, source.layout, "image", vit.blocks.layers, source.file, source.prefix, &err);
+ *     layout_load(arena, source.layout, "text", text.blocks.layers, source.file, source.prefix, &err);
  *
  * What a config leaves out (timm names an architecture only) is read off the shapes of the weights; `file` may be NULL
  * where there are none yet. Every size is bounded before it is used.
@@ -17,7 +17,6 @@
 
 #include "models/files/layout.h"
 #include "models/towers/text_tower.h"
-#include "models/towers/vit.h"
 
 /* Where a tower's weights are, and under which names. */
 struct tower_source {
@@ -26,10 +25,6 @@ struct tower_source {
     const char *prefix;                /* found out, of every tensor */
     const struct layout *saved_layout; /* found out: what Hugging Face calls the weights */
 };
-
-/* Leaves image_side, mean and std to the preprocessing. */
-int config_read_vit(struct vit_config *vit, struct tower_source *source, const json_t *config, const char *path,
-                    struct error *err) MUST_CHECK;
 
 int config_read_text(struct text_config *text, struct tower_source *source, const json_t *config, const char *path,
                      struct error *err) MUST_CHECK;

@@ -2,7 +2,7 @@
 #ifndef OCLIP_CONFIG_PARTS_H
 #define OCLIP_CONFIG_PARTS_H
 
-#include "models/files/config.h"
+#include "models/files/config_image.h"
 
 /* What is believed of a file. */
 enum { MAX_WIDTH = 8192, MAX_LAYERS = 200, MAX_SIDE = 4096, MAX_PATCH = 256, MAX_VOCABULARY = 10000000 };
@@ -25,7 +25,15 @@ int config_read_mlp(struct transformer_config *blocks, const json_t *config, con
 /* Heads must divide the width into parts that attention can hold. */
 int config_check_heads(const struct transformer_config *blocks, const char *path, struct error *err) MUST_CHECK;
 
-/* timm's configs (config_timm.c). */
+/* Image towers by family: config_vit.c, config_resnet.c. They leave what config_read_image leaves. */
+int config_read_vit(struct image_config *image, struct tower_source *source, const json_t *config, const char *path,
+                    struct error *err) MUST_CHECK;
+int config_read_timm_resnet(struct image_config *image, struct tower_source *source, const json_t *config,
+                            const char *path, struct error *err) MUST_CHECK;
+int config_read_clip_resnet(struct image_config *image, struct tower_source *source, const json_t *config,
+                            const char *path, struct error *err) MUST_CHECK;
+
+/* timm's vision transformers (config_timm.c). */
 int config_read_timm(struct vit_config *vit, const struct tower_source *source, const json_t *config, const char *path,
                      struct error *err) MUST_CHECK;
 

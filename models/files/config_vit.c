@@ -1,4 +1,4 @@
-/* Image towers of transformers, and the table of all. */
+/* Vision transformers: those of transformers, and the table of all. */
 #include "models/files/config_parts.h"
 #include "runtime/util/json.h"
 
@@ -76,7 +76,7 @@ static int read_siglip_vision(struct vit_config *vit, const struct tower_source 
     return 0;
 }
 
-int config_read_vit(struct vit_config *vit, struct tower_source *source, const json_t *config, const char *path,
+int config_read_vit(struct image_config *image, struct tower_source *source, const json_t *config, const char *path,
                     struct error *err)
 {
     static const struct {
@@ -90,7 +90,7 @@ int config_read_vit(struct vit_config *vit, struct tower_source *source, const j
         {"model_type", "siglip_vision_model", {&layout_siglip_vision}, read_siglip_vision},
         {"architecture", NULL, {&layout_timm_vit, &layout_open_clip_timm}, config_read_timm},
     };
-    *vit = (struct vit_config){0};
+    struct vit_config *vit = &image->vit;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const char *value = json_text_or(config, kinds[i].key, "");
         if (kinds[i].value ? strcmp(value, kinds[i].value) != 0 : value[0] == '\0')
@@ -105,6 +105,6 @@ int config_read_vit(struct vit_config *vit, struct tower_source *source, const j
     }
     return error_set(err, EXIT_BAD_DATA,
                      "%s: model_type \"%s\" is no image tower that oclip knows (dinov2, vit, clip_vision_model, "
-                     "siglip_vision_model, or timm's vit_*)",
+                     "siglip_vision_model, or timm's vit_*, deit_*, resnet*)",
                      path, json_text_or(config, "model_type", "none"));
 }

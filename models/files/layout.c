@@ -92,6 +92,13 @@ static void their_shape(struct stored_tensor *stored, const struct layout_row *r
         stored->shape[0] = stored->shape[1];
         stored->shape[1] = rows;
     }
+    if (row->channels_last) {
+        CHECK(stored->ndim == 4, "%s: only a convolution has channels", row->ours);
+        long in = stored->shape[3];
+        stored->shape[3] = stored->shape[2];
+        stored->shape[2] = stored->shape[1];
+        stored->shape[1] = in;
+    }
 }
 
 static int check_shape(const struct stored_tensor *got, const struct stored_tensor *want, struct error *err)
@@ -113,23 +120,38 @@ static int check_shape(const struct stored_tensor *got, const struct stored_tens
                      got->name, text[0], text[1]);
 }
 
-/* numbers [rows, columns] -> out [columns, rows] */
-static void transpose(float *out, const float *numbers, long rows, long columns)
+/* What of their tensor is transposed in ours: one matrix, or one an output channel. */
+struct matrices {
+    long count, rows, columns;
+};
+
+static struct matrices matrices_of(const struct layout_row *row, const struct stored_tensor *theirs)
 {
-    for (long r = 0; r < rows; r++)
-        for (long c = 0; c < columns; c++)
-            out[c * rows + r] = numbers[r * columns + c];
+    const long *shape = theirs->shape;
+    if (row->channels_last)
+        return (struct matrices){.count = shape[0], .rows = shape[1], .columns = shape[2] * shape[3]};
+    return (struct matrices){.count = 1, .rows = shape[0], .columns = shape[1]};
+}
+
+/* numbers [count, rows, columns] -> out [count, columns, rows] */
+static void transpose(float *out, const float *numbers, long count, long rows, long columns)
+{
+    for (long i = 0; i < count; i++, out += rows * columns, numbers += rows * columns)
+        for (long r = 0; r < rows; r++)
+            for (long c = 0; c < columns; c++)
+                out[c * rows + r] = numbers[r * columns + c];
 }
 
 /* ---- loading ---- */
 
-static int convert(float *out, const struct stored_tensor *tensor, bool transposed, struct error *err)
+static int convert(float *out, const struct stored_tensor *tensor, const struct layout_row *row, struct error *err)
 {
-    if (!transposed)
+    if (!row->transposed && !row->channels_last)
         return safetensors_to_float(out, tensor, err);
     float *numbers = mem_new((size_t)tensor->count, sizeof *numbers); // [count]
     int result = safetensors_to_float(numbers, tensor, err);
-    transpose(out, numbers, tensor->shape[0], tensor->shape[1]);
+    struct matrices stored = matrices_of(row, tensor);
+    transpose(out, numbers, stored.count, stored.rows, stored.columns);
     free(numbers);
     return result;
 }
@@ -152,7 +174,7 @@ static int load_row(struct arena *arena, const struct param *param, const struct
     struct stored_tensor piece = *stored;
     piece.count = overlap.count;
     piece.data = (const char *)stored->data + overlap.theirs * stored_dtypes[stored->dtype].size;
-    int result = convert(numbers, &piece, row->transposed, err);
+    int result = convert(numbers, &piece, row, err);
     arena_unmap(arena, param, numbers);
     safetensors_release(&piece);
     return result;
@@ -219,9 +241,10 @@ static void collect_row(struct tensor_list *list, const struct arena *arena, con
     float *numbers = mem_new(tensor_count(param->tensor), sizeof *numbers); // as ours
     arena_download(numbers, arena, param);
     float *part = numbers + overlap.ours, *turned = NULL; // [overlap.count]
-    if (row->transposed) {
+    if (row->transposed || row->channels_last) {
+        struct matrices stored = matrices_of(row, item);
         turned = mem_new((size_t)overlap.count, sizeof *turned);
-        transpose(turned, part, item->shape[1], item->shape[0]);
+        transpose(turned, part, stored.count, stored.columns, stored.rows);
         part = turned;
     }
     unsigned char *out = (unsigned char *)(size_t)item->data + overlap.theirs * stored_dtypes[dtype].size;

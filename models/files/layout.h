@@ -5,7 +5,7 @@
  *
  * A row names our parameter (behind "PREFIX.") and the tensor in the file (behind its own prefix); %d is the layer.
  * Where several tensors make one parameter (query, key and value) each row says which part of dimension 0 it is; where
- * one tensor is several parameters, which piece of it ours is. The tables stand in layout_tables.c.
+ * one tensor is several parameters, which piece of it ours is. The tables stand in layout_tables.c and layout_resnet.c.
  */
 #ifndef OCLIP_LAYOUT_H
 #define OCLIP_LAYOUT_H
@@ -17,9 +17,10 @@ struct layout_row {
     const char *ours, *theirs;
     int part, parts;         /* theirs is this part of ours; parts 0 is read as 1 */
     int piece, span, pieces; /* ours is `span` of the pieces of theirs, from this one on; pieces 0: all of it */
-    int leading_ones; /* dimensions of 1 that their shape has before ours; LAYOUT_SCALAR: theirs has none at all */
-    bool transposed;  /* their matrix is [in, out] */
-    bool at_root;     /* no prefix goes before their name */
+    int leading_ones;   /* dimensions of 1 that their shape has before ours; LAYOUT_SCALAR: theirs has none at all */
+    bool transposed;    /* their matrix is [in, out] */
+    bool channels_last; /* in ours: [out, height, width, in]; theirs is [out, in, height, width] */
+    bool at_root;       /* no prefix goes before their name */
 };
 enum { LAYOUT_SCALAR = -1 };
 
@@ -31,8 +32,10 @@ struct layout {
 };
 extern const struct layout layout_vit, layout_dinov2, layout_clip_vision, layout_siglip_vision; /* transformers' */
 extern const struct layout layout_bert, layout_bert_gamma, layout_clip_text, layout_siglip_text;
-extern const struct layout layout_timm_vit;
-extern const struct layout layout_open_clip_visual, layout_open_clip_timm; /* open_clip's own */
+extern const struct layout layout_timm_vit, layout_timm_resnet;
+/* open_clip's own */
+extern const struct layout layout_open_clip_visual, layout_open_clip_resnet;
+extern const struct layout layout_open_clip_timm, layout_open_clip_timm_resnet;
 extern const struct layout layout_open_clip_text, layout_open_clip_custom_text, layout_open_clip_siglip_text;
 /* What both towers share, and the heads of trained pairs; these stand in one place only. */
 extern const struct layout layout_head_mlp, layout_head_linear, layout_head_none, layout_scales, layout_siglip_scales;

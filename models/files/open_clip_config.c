@@ -75,11 +75,27 @@ static int translate_timm(json_t *out, const json_t *vision, int dim, const char
     return 0;
 }
 
+static int translate_resnet(json_t *out, const json_t *vision, int dim, const char *path, struct error *err)
+{
+    int width = json_int_or(vision, "width", 64), head_width = json_int_or(vision, "head_width", 64);
+    if (refuse_variants(vision, path, err) != 0)
+        return -1;
+    json_object_set_new(out, "model_type", json_string("clip_resnet")); /* see config_image.h */
+    json_object_set(out, "layers", json_object_get(vision, "layers"));
+    set_int(out, "width", width);
+    set_int(out, "heads", head_width > 0 && width < 65536 ? 32 * width / head_width : 0);
+    set_int(out, "image_size", json_int_or(vision, "image_size", 224));
+    set_int(out, "oclip_projection_dim", dim);
+    return 0;
+}
+
 static int translate_vision(json_t *out, const json_t *model, int dim, const char *path, struct error *err)
 {
     const json_t *vision = json_object_get(model, "vision_cfg");
     if (json_text_or(vision, "timm_model_name", "")[0])
         return translate_timm(out, vision, dim, path, err);
+    if (json_is_array(json_object_get(vision, "layers")))
+        return translate_resnet(out, vision, dim, path, err);
     int patch, side, head_width = 64;
     if (refuse_variants(vision, path, err) != 0 ||
         translate_blocks(out, vision, json_bool_or(model, "quick_gelu", false), path, err) != 0 ||

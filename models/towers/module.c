@@ -41,7 +41,8 @@ static const struct {
                         {"quick_gelu", ACTIVATION_QUICK_GELU},
                         {"gelu_pytorch_tanh", ACTIVATION_GELU_TANH},
                         {"gelu_new", ACTIVATION_GELU_TANH},
-                        {"gelu_tanh", ACTIVATION_GELU_TANH}};
+                        {"gelu_tanh", ACTIVATION_GELU_TANH},
+                        {"relu", ACTIVATION_RELU}};
 enum { ACTIVATION_NAMES = sizeof activation_names / sizeof *activation_names };
 
 int activation_of_name(enum activation *activation, const char *name, struct error *err)
@@ -53,7 +54,7 @@ int activation_of_name(enum activation *activation, const char *name, struct err
         }
     }
     return error_set(err, EXIT_BAD_DATA,
-                     "activation \"%s\" is not one oclip knows (gelu, quick_gelu, gelu_pytorch_tanh)", name);
+                     "activation \"%s\" is not one oclip knows (gelu, quick_gelu, gelu_pytorch_tanh, relu)", name);
 }
 
 const char *activation_name(enum activation activation)

@@ -29,7 +29,7 @@ struct norm {
 struct norm norm_declare(struct arena *arena, int group, int width, float eps, const char *name);
 struct tensor *norm_forward(struct tape *tape, const struct norm *norm, struct tensor *x);
 
-/* "gelu", "quick_gelu", "gelu_pytorch_tanh" as Hugging Face's config.json spells them. */
+/* "gelu", "quick_gelu", "gelu_pytorch_tanh", "relu" as Hugging Face's config.json spells them. */
 const char *activation_name(enum activation activation); /* as transformers spell it */
 int activation_of_name(enum activation *activation, const char *name, struct error *err) MUST_CHECK;
 

@@ -14,7 +14,14 @@
 
 #include "runtime/tape.h"
 
-enum activation { ACTIVATION_NONE, ACTIVATION_GELU, ACTIVATION_QUICK_GELU, ACTIVATION_GELU_TANH, ACTIVATION_TANH };
+enum activation {
+    ACTIVATION_NONE,
+    ACTIVATION_GELU,
+    ACTIVATION_QUICK_GELU,
+    ACTIVATION_GELU_TANH,
+    ACTIVATION_TANH,
+    ACTIVATION_RELU
+};
 
 /* Rows that belong together, packed without padding: segment s owns rows starts[s] to starts[s + 1]. */
 struct segments {
@@ -37,7 +44,7 @@ struct tensor *op_product(struct tape *tape, struct tensor *matrix, struct tenso
 struct tensor *op_layernorm(struct tape *tape, struct tensor *x, struct tensor *weight, struct tensor *bias, float eps);
 
 /* GELU with erf (Hendrycks, Gimpel 2016); x sigmoid(1.702 x), which OpenAI's CLIP uses; GELU approximated with tanh,
- * which SigLIP uses; tanh. Any shape. */
+ * which SigLIP uses; tanh; max(x, 0). Any shape. */
 struct tensor *op_activation(struct tape *tape, struct tensor *x, enum activation activation);
 
 /* y = x + scale * branch.  x, branch [rows, width]; scale [width] (layer scale) or NULL for 1 */
@@ -70,6 +77,39 @@ struct tensor *op_patch_embed(struct tape *tape, struct tensor *images, struct t
  * width] without a class token -> [batch * tokens, width] */
 struct tensor *op_image_tokens(struct tape *tape, struct tensor *patches, struct tensor *class_token,
                                struct tensor *position);
+
+/* Pictures as numbers: (pixel / 255 - mean) / std.  images [batch, side, side, 3] u8; mean, std: 3 host floats
+ * -> [batch, side, side, 3]. No gradient flows to the pictures. */
+struct tensor *op_pixels(struct tape *tape, struct tensor *images, const float *mean, const float *std);
+
+/* y[o] = sum over a window of x weight[o], the window moving by `stride` over pictures that have `padding` zeros around
+ * them; channels come last.  x [batch, height, width, in], weight [out, side, side, in]
+ * -> [batch, (height + 2 padding - side) / stride + 1, the same of width, out] */
+struct tensor *op_convolution(struct tape *tape, struct tensor *x, struct tensor *weight, int stride, int padding);
+
+/* Batch norm (Ioffe, Szegedy 2015), with what ResNets have behind it:
+ * y = activation((x - mean) / sqrt(variance + eps) * weight + bias + residual) for each column of x [rows, width].
+ * `training`: mean and variance are those of the rows, and the running ones move towards them by `momentum` (towards
+ * the unbiased variance, as in PyTorch); else they are the running ones. residual [rows, width] or NULL. */
+struct batch_norm {
+    struct tensor *weight, *bias;                   // [width]
+    struct tensor *running_mean, *running_variance; // [width]; they get no gradient
+    float eps, momentum;
+};
+struct tensor *op_batch_norm(struct tape *tape, struct tensor *x, const struct batch_norm *norm,
+                             struct tensor *residual, bool relu, bool training);
+
+/* The largest number of each window, each channel for itself; the gradient goes to the first of equals.
+ * x [batch, height, width, channels] -> as op_convolution. padding < side */
+struct tensor *op_max_pool(struct tape *tape, struct tensor *x, int side, int stride, int padding);
+
+/* The mean of each side x side square; what is left at the right and below is not looked at.
+ * x [batch, height, width, channels] -> [batch, height / side, width / side, channels] */
+struct tensor *op_average_pool(struct tape *tape, struct tensor *x, int side);
+
+/* The mean of each picture's patches before them, and positions added to all: what CLIP's attention pooling sees.
+ * patches [batch * (tokens - 1), width], position [tokens, width] -> [batch * tokens, width] */
+struct tensor *op_mean_token(struct tape *tape, struct tensor *patches, struct tensor *position);
 
 /* Rows of embedding tables: word[ids[t]] + position[t - start of its segment] + type[0].
  * ids: segments->total ids on the host; word [vocabulary, width]; position [at least segments->longest, width];

@@ -164,6 +164,9 @@ MODELS = {
         config=timm_pair("vit_base_patch16_224", timm_pool="token", timm_proj="linear"), forms=["open_clip"]),
     "open_clip, timm ViT-B/16 CLIP": lambda: OpenClip(
         config=timm_pair("vit_base_patch16_clip_224", timm_pool="", timm_proj="linear")),
+    "open_clip RN50": lambda: OpenClip("RN50", forms=["open_clip"]),
+    "open_clip, timm resnet50": lambda: OpenClip(
+        config=timm_pair("resnet50", timm_pool="avg", timm_proj="linear"), forms=["open_clip"]),
     "SigLIP base patch16-224": Siglip,
     "ViT-base + BERT-base": lambda: Dual(ViTConfig()),
     "DINOv2-base + BERT-base": lambda: Dual(Dinov2Config(image_size=224, patch_size=14)),
