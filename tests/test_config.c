@@ -1,5 +1,5 @@
 /* Configs with numbers that no model has: each is refused by its name, before anything of that size is made. */
-#include "models/files/config.h"
+#include "models/files/config_image.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,9 +21,9 @@ static const char bert[] = "{\"model_type\": \"bert\", \"hidden_size\": 64, \"nu
 
 static int read_image(const json_t *config, struct error *err)
 {
-    struct vit_config vit;
+    struct image_config image;
     struct tower_source source = {0};
-    return config_read_vit(&vit, &source, config, "there/config.json", err);
+    return config_read_image(&image, &source, config, "there/config.json", err);
 }
 
 static int read_text(const json_t *config, struct error *err)

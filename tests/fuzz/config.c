@@ -2,7 +2,7 @@
 #include "tests/fuzz/target.h"
 
 #include "models/files/clip_config.h"
-#include "models/files/config.h"
+#include "models/files/config_image.h"
 #include "runtime/util/file.h"
 #include "runtime/util/json.h"
 
@@ -20,15 +20,18 @@ static void check_blocks(const struct transformer_config *blocks)
 
 static void read_image_tower(const json_t *config, struct safetensors *file)
 {
-    struct vit_config vit;
+    struct image_config image;
     struct tower_source source = {.file = file};
     struct error err;
-    if (config_read_vit(&vit, &source, config, "config.json", &err) != 0)
+    if (config_read_image(&image, &source, config, "config.json", &err) != 0)
         return;
-    check_blocks(&vit.blocks);
     CHECK(source.layout && source.saved_layout && source.prefix, "a tower without a layout");
-    CHECK(vit.patch >= 1 && vit.position_side >= 1 && vit.position_side <= 1 << 13 && vit.classes >= 0,
-          "accepted a patch of %d, %d positions a side, %d classes", vit.patch, vit.position_side, vit.classes);
+    if (image.kind != &image_vit)
+        return;
+    const struct vit_config *vit = &image.vit;
+    check_blocks(&vit->blocks);
+    CHECK(vit->patch >= 1 && vit->position_side >= 1 && vit->position_side <= 1 << 13 && vit->classes >= 0,
+          "accepted a patch of %d, %d positions a side, %d classes", vit->patch, vit->position_side, vit->classes);
 }
 
 static void read_text_tower(const json_t *config, struct safetensors *file)
