@@ -186,7 +186,7 @@ static void draw(float *numbers, struct param_init init, struct random *random, 
     for (size_t i = 0; init.uniform && i < count; i++)
         numbers[i] = (float)(2 * random_uniform(random) - 1);
     for (size_t i = 0; i < count; i++)
-        numbers[i] = init.mean + init.deviation * numbers[i];
+        numbers[i] = init.deviation == 0 ? init.mean : init.mean + init.deviation * numbers[i];
 }
 
 void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed)
@@ -199,10 +199,10 @@ void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed)
         hash_add_text(&name, param->name);
         struct random random = random_begin(seed ^ name.low);
         size_t count = tensor_count(param->tensor);
-        float *numbers = mem_new(count, sizeof *numbers); // [count], zeros
-        draw(numbers, param->init, &random, count);
-        arena_upload(arena, param, numbers);
-        free(numbers);
+        float *numbers = arena_map(arena, param, 0, count); // [count]
+        if (numbers)
+            draw(numbers, param->init, &random, count);
+        arena_unmap(arena, param, numbers);
     }
 }
 
