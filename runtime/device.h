@@ -26,6 +26,9 @@ enum device_class {
     DEVICE_GPU, /* a work-group shares it */
 };
 
+/* What numbers may be rounded to before they are multiplied; sums and memory are float32 in each. */
+enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 };
+
 struct device_info {
     int index;            /* N: counted over all platforms */
     int platform, number; /* P:D */

@@ -9,6 +9,7 @@
 struct pool;
 struct program;
 struct gemm_choices;
+struct matrix_unit;
 struct profile;
 
 struct device {
@@ -17,12 +18,14 @@ struct device {
     cl_context context;
     cl_device_id id;
     cl_command_queue queue;
-    struct pool *pool;            /* runtime/buffer.c */
-    struct program *programs;     /* runtime/program.c: a list */
-    bool program_cache_off;       /* the disk cache was unusable and has been warned about */
-    struct gemm_choices *choices; /* runtime/gemm/gemm.c */
-    struct profile *profile;      /* runtime/profile.c; NULL unless device_profile_start() was called */
-    struct error failure;         /* the first one; code is EXIT_OK while all is well */
+    struct pool *pool;                     /* runtime/buffer.c */
+    struct program *programs;              /* runtime/program.c: a list */
+    bool program_cache_off;                /* the disk cache was unusable and has been warned about */
+    struct gemm_choices *choices;          /* runtime/gemm/gemm.c */
+    const struct matrix_unit *matrix_unit; /* runtime/gemm/matrix.c: what products may run on; NULL: none */
+    enum precision precision;              /* of products on it */
+    struct profile *profile;               /* runtime/profile.c; NULL unless device_profile_start() was called */
+    struct error failure;                  /* the first one; code is EXIT_OK while all is well */
 };
 
 const char *opencl_code_name(cl_int code); /* "CL_OUT_OF_RESOURCES" */

@@ -36,10 +36,10 @@ static void print_json(const struct bench *bench, const char *name, double secon
 {
     json_t *line =
         json_pack("{s:s, s:s, s:s, s:f, s:i, s:f, s:f, s:f, s:f, s:I}", "case", name, "device",
-                  device_info(bench->session.dev)->label, "dtype", "fp32", "ms", 1e3 * seconds, "runs", bench->runs,
-                  "items_per_s", work->items / seconds, "gflops", 1e-9 * work->flops / seconds, "gbytes_per_s",
-                  1e-9 * work->bytes / seconds, "peak_share", peak_share(bench, work, seconds), "peak_bytes",
-                  (json_int_t)buffer_bytes_peak(bench->session.dev));
+                  device_info(bench->session.dev)->label, "dtype", bench->session.precision, "ms", 1e3 * seconds,
+                  "runs", bench->runs, "items_per_s", work->items / seconds, "gflops", 1e-9 * work->flops / seconds,
+                  "gbytes_per_s", 1e-9 * work->bytes / seconds, "peak_share", peak_share(bench, work, seconds),
+                  "peak_bytes", (json_int_t)buffer_bytes_peak(bench->session.dev));
     char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
     CHECK(text, "cannot make a line of JSON");
     puts(text);

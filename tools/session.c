@@ -1,5 +1,6 @@
 #include "tools/session.h"
 
+#include "runtime/gemm/gemm.h"
 #include "runtime/util/file.h"
 
 #include <glob.h>
@@ -60,6 +61,7 @@ int session_open_device(struct session *session, struct error *err)
     if (device_open(&session->dev, session->device_spec ? session->device_spec : "auto", err) != 0)
         return -1;
     session_say(session, "%s\n", device_info(session->dev)->label);
+    session->precision = gemm_set_precision(session->dev, session->precision ? session->precision : "fp32");
     return 0;
 }
 

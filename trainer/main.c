@@ -1,4 +1,5 @@
 /* ./trainer: opens data, device and model, runs the epochs, leaves a model folder. */
+#include "runtime/gemm/gemm.h"
 #include "runtime/profile.h"
 #include "trainer/trainer.h"
 #include "trainer/vocabulary.h"
@@ -229,9 +230,12 @@ static int open_all(struct trainer *t, struct error *err)
     if (choose_folder(t, err) != 0 || report_open(t, err) != 0)
         return -1;
     report_note(t, "%s", device_info(t->dev)->label);
+    t->settings.precision = gemm_set_precision(t->dev, t->settings.precision);
     if (open_model(t, err) != 0)
         return -1;
     t->clip->preprocess.upright |= t->settings.exif_orientation;
+    if (strcmp(t->settings.precision, "fp32") != 0) /* features are cached by the fingerprint */
+        hash_add_text(&t->clip->fingerprint, t->settings.precision);
     set_training(t);
     if (open_features(t, err) != 0)
         return -1;

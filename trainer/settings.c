@@ -18,6 +18,8 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
 {
     const struct option_row rows[] = {
         {"device", OPTION_TEXT, &s->device, "SPEC", "OpenCL device: number, P:D, part of a name, gpu, cpu, auto", 0},
+        {"precision", OPTION_TEXT, &s->precision, "fp32|bf16",
+         "bf16: round what linear layers multiply, on matrix units; sums and memory stay float32", 0},
         {"train-data", OPTION_TEXT, &s->train_data, "FILE", "table of photos and captions (csv, tsv, |)", 0},
         {"val-data", OPTION_TEXT, &s->val_data, "FILE", "validation table; without it --val-split is held out", 0},
         {"val-split", OPTION_REAL, &s->val_split, "PART", "part of the photos held out for validation", 0},
@@ -145,6 +147,7 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
 {
     *s = (struct settings){
         .device = "auto",
+        .precision = "fp32",
         .val_split = UNSET,
         .head = "mlp",
         .embed_dim = 512,

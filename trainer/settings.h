@@ -14,7 +14,7 @@
 enum scheduler { SCHEDULER_COSINE, SCHEDULER_CONST, SCHEDULER_PLATEAU };
 
 struct settings {
-    const char *device;
+    const char *device, *precision;
     /* data */
     const char *train_data, *val_data, *image_root, *image_key, *caption_key, *separator_text;
     double val_split;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct gemm_backend *const backends[] = {&gemm_tile, &gemm_clblast};
+static const struct gemm_backend *const backends[] = {&gemm_matrix, &gemm_tile, &gemm_clblast};
 enum {
     BACKENDS = sizeof backends / sizeof *backends,
     LAYOUTS = 4,
@@ -75,7 +75,7 @@ static struct gemm_choices *open_choices(const struct device *dev)
     struct gemm_choices *choices = mem_new(1, sizeof *choices);
     struct hash key = hash_begin();
     const char *parts[] = {dev->info.name, dev->info.driver, dev->info.platform_version,
-                           dev->info.device_class == DEVICE_CPU ? "cpu" : "gpu"};
+                           dev->info.device_class == DEVICE_CPU ? "cpu" : "gpu", gemm_precisions[dev->precision]};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         hash_add_text(&key, parts[i]);
     char name[HASH_TEXT], *folder = device_cache_folder("tuning"), *text;
@@ -101,8 +101,8 @@ static void remember(const struct gemm_choices *choices, const struct device *de
     char *old = NULL, *folder = device_cache_folder("tuning");
     if (file_make_folders(folder, &ignored) == 0) {
         if (!file_exists(choices->path) || file_read(&old, NULL, choices->path, 1 << 20, &ignored) != 0)
-            old = mem_format("# %s, driver %s: the fastest right backend by class of product\n", dev->info.label,
-                             dev->info.driver);
+            old = mem_format("# %s, driver %s: the fastest right backend by class of product, %s\n", dev->info.label,
+                             dev->info.driver, gemm_precisions[dev->precision]);
         if (file_create(&writer, choices->path, &ignored) == 0) {
             file_write(&writer, old, strlen(old));
             file_write(&writer, line, strlen(line));
@@ -114,7 +114,7 @@ static void remember(const struct gemm_choices *choices, const struct device *de
     free(folder);
 }
 
-/* A product of its own memory, filled with numbers in [-1, 1) that any device gets alike. */
+/* A product of its own memory, filled with numbers in [-1, 1) that any device gets alike and all precisions hold. */
 struct trial {
     struct gemm call;
     float *a, *b; // as the call lays them out
@@ -126,7 +126,7 @@ static float *random_numbers(struct tensor *tensor, unsigned seed)
     float *numbers = mem_new(count, sizeof *numbers);
     for (size_t i = 0; i < count; i++) {
         seed = seed * 1664525u + 1013904223u;
-        numbers[i] = (float)(seed >> 8) / 8388608.0f - 1.0f;
+        numbers[i] = (float)(seed >> 24) / 128.0f - 1.0f;
     }
     tensor_upload(tensor, numbers);
     return numbers;

@@ -1,6 +1,13 @@
 #include "runtime/gemm/gemm.h"
 
 #include "runtime/gemm/choice.h"
+#include "runtime/gemm/matrix.h"
+#include "runtime/opencl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const gemm_precisions[] = {"fp32", "bf16", "fp16"};
 
 static void check_shapes(const struct gemm *call)
 {
@@ -33,4 +40,19 @@ const char *gemm_choice(struct device *dev, const struct gemm *call)
 {
     const struct gemm_backend *backend = gemm_choose(dev, call);
     return backend ? backend->name : "none";
+}
+
+const char *gemm_set_precision(struct device *dev, const char *name)
+{
+    enum precision wanted = PRECISION_FP32;
+    while (strcmp(gemm_precisions[wanted], name) != 0)
+        CHECK(wanted++ < PRECISION_FP16, "there is no precision %s", name);
+    dev->matrix_unit = matrix_find(dev, wanted);
+    dev->precision = dev->matrix_unit ? wanted : PRECISION_FP32;
+    if (dev->precision != wanted)
+        fprintf(stderr, "oclip: %s: no matrix units for %s that its driver compiles for; products stay fp32\n",
+                dev->info.label, name);
+    gemm_choices_free(dev->choices); /* they were made for another precision */
+    dev->choices = NULL;
+    return gemm_precisions[dev->precision];
 }

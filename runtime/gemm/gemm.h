@@ -4,10 +4,11 @@
  *                         .bias = bias, .activation = ACTIVATION_GELU});
  *
  * c = residual + activation(op(a) op(b) + bias), or c += op(a) op(b). All float32, accumulated in float32.
+ * After gemm_set_precision(dev, "bf16") products may be of numbers rounded to 16 bits, on matrix units.
  *
- * Backends stand in one table (backends in gemm.c). The first product of a shape class on a device checks each backend
- * against a host reference and times those that are right; the choice is kept in the tuning file (a line a class,
- * below device_cache_folder("tuning")), which may be read, edited and deleted.
+ * Backends stand in one table (backends in choice.c). The first product of a shape class on a device checks each
+ * backend against a host reference and times those that are right; the choice is kept in the tuning file (a line a
+ * class, below device_cache_folder("tuning")), which may be read, edited and deleted.
  */
 #ifndef OCLIP_GEMM_H
 #define OCLIP_GEMM_H
@@ -34,7 +35,11 @@ struct gemm_backend {
     bool (*supports)(const struct device *dev, const struct gemm *call);
     void (*run)(struct device *dev, const struct gemm *call);
 };
-extern const struct gemm_backend gemm_clblast, gemm_tile;
+extern const struct gemm_backend gemm_matrix, gemm_clblast, gemm_tile;
+
+/* What products may be rounded to from now on: "fp32", "bf16" or "fp16"; dies of other names. Returns what is in force:
+ * a device without matrix units for those numbers stays at "fp32", which one line on stderr says. */
+const char *gemm_set_precision(struct device *dev, const char *name);
 
 /* The backend chosen for calls like this one, "none" when each fails its check. For tools/devices and bench. */
 const char *gemm_choice(struct device *dev, const struct gemm *call);

@@ -1,0 +1,91 @@
+#define _GNU_SOURCE
+#include "runtime/gemm/matrix.h"
+
+#include "runtime/launch.h"
+#include "runtime/opencl.h"
+#include "runtime/profile.h"
+#include "runtime/program.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Of a vendor's the newest first: the first that compiles is used. Tiles are as large as the registers allow. */
+const struct matrix_unit matrix_units[] = {
+    {"NVIDIA_SM80", "NVIDIA", true, 32, 2, 4, 128, 64},
+    {"NVIDIA_SM75", "NVIDIA", false, 32, 2, 4, 128, 64},
+    {"AMD_RDNA4", "Advanced Micro Devices", true, 32, 2, 4, 128, 64},
+    {"AMD_RDNA3", "Advanced Micro Devices", true, 32, 2, 4, 128, 64},
+    {"AMD_CDNA", "Advanced Micro Devices", true, 64, 2, 2, 128, 64},
+    {"INTEL_XE2", "Intel", true, 16, 4, 4, 64, 64},
+    {"INTEL_DG2", "Intel", true, 8, 4, 8, 64, 64},
+    {0},
+};
+
+struct matrix_build {
+    char options[160];
+};
+static struct matrix_build build_options(const struct matrix_unit *unit, enum precision precision, int tile,
+                                         bool emulated)
+{
+    struct matrix_build build;
+    snprintf(build.options, sizeof build.options,
+             "-DUNIT=%s -DBF16=%d -DEMULATED=%d -DTILE=%d -DSUBGROUPS_M=%d -DSUBGROUPS_N=%d", unit->name,
+             precision == PRECISION_BF16, emulated, tile, unit->subgroups_m, unit->subgroups_n);
+    return build;
+}
+
+/* A failure is an answer here, and does not stay with the device. */
+static bool compiles(struct device *dev, const struct matrix_unit *unit, enum precision precision)
+{
+    struct matrix_build build = build_options(unit, precision, unit->tile, false);
+    bool compiled = program_kernel(dev, "gemm_matrix.cl", build.options, "gemm_matrix") != NULL;
+    if (!compiled)
+        dev->failure = (struct error){0};
+    return compiled;
+}
+
+const struct matrix_unit *matrix_find(struct device *dev, enum precision precision)
+{
+    if (precision == PRECISION_FP32 || dev->info.device_class != DEVICE_GPU || device_failed(dev))
+        return NULL;
+    for (const struct matrix_unit *unit = matrix_units; unit->name; unit++)
+        if (strcasestr(dev->info.vendor, unit->vendor) && (unit->bf16 || precision == PRECISION_FP16) &&
+            compiles(dev, unit, precision))
+            return unit;
+    return NULL;
+}
+
+static int tiles(int count, int tile)
+{
+    return (count + tile - 1) / tile;
+}
+
+void matrix_multiply(const struct gemm *call, const struct matrix_unit *unit, enum precision precision, int tile,
+                     bool emulated)
+{
+    struct device *dev = call->c->dev;
+    struct matrix_build build = build_options(unit, precision, tile, emulated);
+    struct launch_range range = {{(size_t)tiles(call->n, tile), (size_t)tiles(call->m, tile), 1},
+                                 (size_t)(unit->lanes * unit->subgroups_m * unit->subgroups_n)};
+    device_profile_shape(dev, call->m, call->n, call->k);
+    LAUNCH_WITH(dev, "gemm_matrix.cl", "gemm_matrix", build.options, range, ARG_BUFFER(call->c), ARG_BUFFER(call->a),
+                ARG_BUFFER(call->b), ARG_BUFFER(call->bias), ARG_BUFFER(call->residual), ARG_INT(call->m),
+                ARG_INT(call->n), ARG_INT(call->k), ARG_INT(call->a_transposed), ARG_INT(call->b_transposed),
+                ARG_INT(call->accumulate), ARG_INT((int)call->activation));
+}
+
+static bool supports(const struct device *dev, const struct gemm *call)
+{
+    (void)call;
+    return dev->matrix_unit != NULL;
+}
+
+static void run(struct device *dev, const struct gemm *call)
+{
+    int tile = dev->matrix_unit->tile;
+    if (tiles(call->m, tile) * tiles(call->n, tile) < dev->info.units)
+        tile = dev->matrix_unit->small_tile;
+    matrix_multiply(call, dev->matrix_unit, dev->precision, tile, false);
+}
+
+const struct gemm_backend gemm_matrix = {"matrix", supports, run};
