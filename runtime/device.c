@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "runtime/device.h"
 
+#include "runtime/abilities.h"
 #include "runtime/opencl.h"
 #include "runtime/util/file.h"
 
@@ -125,6 +126,7 @@ static struct device_info describe(cl_platform_id platform, cl_device_id id, int
     info.units = (int)units;
     info.clock_mhz = (int)clock;
     info.native_floats = (int)floats;
+    abilities_read(&info, id);
     snprintf(info.label, sizeof info.label, "device %d (%d:%d) %s, %s", index, platform_index, number, info.name,
              info.platform_name);
     return info;
@@ -215,7 +217,7 @@ static int match(const struct found *found, const char *spec)
         const struct device_info *info = &found->infos[i];
         if (pair     ? info->platform == first && info->number == second
             : single ? info->index == first
-                     : strcasestr(info->name, spec) || strcasestr(info->vendor, spec) ||
+                     : abilities_match(info, spec) || strcasestr(info->name, spec) || strcasestr(info->vendor, spec) ||
                            strcasestr(info->platform_name, spec))
             return i;
     }
@@ -229,7 +231,8 @@ static int no_match(const struct found *found, const char *spec, struct error *e
     for (int i = 0; i < found->count && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "\n  %s", found->infos[i].label);
     return error_set(err, EXIT_NO_DEVICE,
-                     "no device matches --device %s; give a number, P:D, part of a name, gpu, cpu or auto. Here are:%s",
+                     "no device matches --device %s; give a number, P:D, part of a name, PCI address, UUID, gpu, cpu "
+                     "or auto. Here are:%s",
                      spec, list);
 }
 
@@ -275,6 +278,7 @@ void device_close(struct device *dev)
     clFinish(dev->queue);
     profile_free(dev->profile);
     gemm_choices_free(dev->choices);
+    selftests_free(dev->selftests);
     programs_free(dev->programs);
     pool_free(dev->pool);
     clReleaseCommandQueue(dev->queue);

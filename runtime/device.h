@@ -1,7 +1,7 @@
 /* OpenCL devices, numbered as `clinfo -l` numbers them.
  *
  *     struct device *dev;
- *     if (device_open(&dev, "auto", &err) != 0)          // or "0", "1:0", "nvidia", "gpu", "cpu"
+ *     if (device_open(&dev, "auto", &err) != 0)          // or "0", "1:0", "nvidia", "gpu", "cpu", "0000:01:00.0"
  *         return error_report(&err);
  *     fprintf(stderr, "%s\n", device_info(dev)->label);  // "device 0 (0:0): pthread-haswell, PoCL"
  *     ... launch work ...
@@ -35,6 +35,9 @@ struct device_info {
     enum device_class device_class;
     char name[128], vendor[128], driver[128], platform_name[128], platform_version[128], version[128];
     char label[320];             /* one line for people */
+    char pci[16], uuid[33];      /* "0000:01:00.0" and 32 hex digits; "" where the driver does not tell */
+    bool fp16, bf16, int8;       /* arithmetic, conversions and dot products that the driver has extensions for */
+    const char *matrix_unit;     /* "mma", "wmma", "mfma", "dpas", or "" for none that is known; static text */
     unsigned long memory_bytes;  /* global memory */
     unsigned long largest_bytes; /* largest single allocation */
     unsigned long local_bytes;   /* local memory of a work-group */

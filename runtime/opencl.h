@@ -10,6 +10,7 @@ struct pool;
 struct program;
 struct gemm_choices;
 struct matrix_unit;
+struct selftests;
 struct profile;
 
 struct device {
@@ -22,6 +23,7 @@ struct device {
     struct program *programs;              /* runtime/program.c: a list */
     bool program_cache_off;                /* the disk cache was unusable and has been warned about */
     struct gemm_choices *choices;          /* runtime/gemm/gemm.c */
+    struct selftests *selftests;           /* runtime/selftest.c */
     const struct matrix_unit *matrix_unit; /* runtime/gemm/matrix.c: what products may run on; NULL: none */
     enum precision precision;              /* of products on it */
     struct profile *profile;               /* runtime/profile.c; NULL unless device_profile_start() was called */
@@ -56,6 +58,7 @@ void pool_free(struct pool *pool);
 struct pool *pool_new(void);
 void programs_free(struct program *programs);
 void gemm_choices_free(struct gemm_choices *choices);
+void selftests_free(struct selftests *tests);
 void profile_free(struct profile *profile);
 
 #endif

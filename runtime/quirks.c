@@ -7,10 +7,10 @@ static const struct {
     enum device_class device_class;
     unsigned long above_bytes; /* of memory */
     const char *build_options;
-    const char *why;
+    const char *why, *source;
 } quirks[] = {
     {"Intel(R) OpenCL Graphics", DEVICE_GPU, 4UL << 30, "-cl-intel-greater-than-4GB-buffer-required",
-     "stateful addressing reaches only the first 4 GB of a buffer (Intel's compute runtime, programming guide)"},
+     "stateful addressing reaches only the first 4 GB of a buffer", "Intel's compute runtime, programming guide"},
 };
 
 const char *quirks_build_options(const struct device_info *info)

@@ -27,6 +27,8 @@ static const struct call {
     /* what is right */
     {"$T/devices", EXIT_OK, NULL, "<- auto"},
     {"$T/devices --json", EXIT_OK, NULL, "{\"devices\":[{\"index\":0,"},
+    {"mkdir icds && echo /nowhere/libx.so >icds/x.icd && OCL_ICD_VENDORS=$PWD/icds $T/devices --check 0",
+     EXIT_NO_DEVICE, "no OpenCL platform", "icds/x.icd names /nowhere/libx.so, which is not there"},
     {"$T/retrieve --help", EXIT_OK, NULL, "--gallery"},
     {"$T/retrieve --gallery photos --model model 'a dog'", EXIT_OK, NULL, "  photos/"},
     {"$T/retrieve --gallery photos --model model --image photos/a.jpg -k 1", EXIT_OK, NULL, "1.000  photos/a.jpg\n"},

@@ -1,9 +1,12 @@
 /* Lists the OpenCL devices as clinfo numbers them, with what oclip knows of each. */
 #include "runtime/device.h"
+#include "runtime/selftest.h"
 #include "runtime/util/file.h"
 #include "runtime/util/options.h"
+#include "tools/driver_check.h"
 #include "tools/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,10 +47,12 @@ struct tuning {
     struct {
         char name[32];
         int classes;
+        double gflops; /* its best rate */
     } backends[8];
     int count;
 };
 
+/* A line ends in "# GFLOP/s at 64 x 64 x 64: tile 20.1 other 3.5". */
 static void tuning_add(struct tuning *tuning, const char *line)
 {
     char name[32];
@@ -61,6 +66,11 @@ static void tuning_add(struct tuning *tuning, const char *line)
     if (b == tuning->count)
         memcpy(tuning->backends[tuning->count++].name, name, sizeof name);
     tuning->backends[b].classes++;
+    const char *rates = strchr(line, '#'), *rate = NULL;
+    char *head = mem_format(" %s ", name);
+    if (rates && (rate = strstr(rates, head)))
+        tuning->backends[b].gflops = fmax(tuning->backends[b].gflops, strtod(rate + strlen(head), NULL));
+    free(head);
 }
 
 /* A tuning file names its device in the first line. */
@@ -83,6 +93,39 @@ static struct tuning tuning_of(const struct device_info *info, const struct cach
     return tuning;
 }
 
+struct verdicts {
+    int right, wrong;
+};
+
+static void count_verdict(void *context, const char *name, bool right)
+{
+    struct verdicts *verdicts = context;
+    (void)name;
+    *(right ? &verdicts->right : &verdicts->wrong) += 1;
+}
+
+static struct verdicts verdicts_of(const struct device_info *info)
+{
+    struct verdicts verdicts = {0};
+    selftest_verdicts(info, count_verdict, &verdicts);
+    return verdicts;
+}
+
+static void print_abilities(const struct device_info *info)
+{
+    printf("    %-9s%s%s%s%s%s%s\n", "abilities", info->fp16 ? " fp16" : "", info->bf16 ? " bf16" : "",
+           info->int8 ? " int8" : "", info->matrix_unit[0] ? " matrix unit " : "", info->matrix_unit,
+           info->fp16 || info->bf16 || info->int8 || info->matrix_unit[0] ? "" : " fp32 only");
+    if (info->pci[0] || info->uuid[0])
+        printf("    %-9s%s%s%s%s\n", "address", info->pci[0] ? " PCI " : "", info->pci, info->uuid[0] ? " UUID " : "",
+               info->uuid);
+    struct verdicts verdicts = verdicts_of(info);
+    if (verdicts.right + verdicts.wrong)
+        printf("    %-9s %d kernels right, %d wrong and not used\n", "selftest", verdicts.right, verdicts.wrong);
+    else
+        printf("    %-9s not run yet\n", "selftest");
+}
+
 static void print_device(const struct device_info *info, bool automatic, const struct tuning *tuning)
 {
     const double gib = 1024.0 * 1024 * 1024;
@@ -92,9 +135,11 @@ static void print_device(const struct device_info *info, bool automatic, const s
     printf("    %-9s %.1f GiB, %.1f GiB at once, %lu KiB local\n", "memory", (double)info->memory_bytes / gib,
            (double)info->largest_bytes / gib, info->local_bytes / 1024);
     printf("    %-9s %s, driver %s, %s\n", "driver", info->vendor, info->driver, info->version);
+    print_abilities(info);
     printf("    %-9s", "products");
     for (int b = 0; b < tuning->count; b++)
-        printf("%s %s for %d classes of sizes", b ? "," : "", tuning->backends[b].name, tuning->backends[b].classes);
+        printf("%s %s for %d classes of sizes, up to %.0f GFLOP/s", b ? "," : "", tuning->backends[b].name,
+               tuning->backends[b].classes, tuning->backends[b].gflops);
     if (tuning->count)
         printf(" (%s)\n", tuning->file);
     else
@@ -103,16 +148,26 @@ static void print_device(const struct device_info *info, bool automatic, const s
 
 static json_t *json_of_device(const struct device_info *info, bool automatic, const struct tuning *tuning)
 {
-    json_t *chosen = json_object();
-    for (int b = 0; b < tuning->count; b++)
+    json_t *chosen = json_object(), *rates = json_object();
+    struct verdicts verdicts = verdicts_of(info);
+    for (int b = 0; b < tuning->count; b++) {
         json_object_set_new(chosen, tuning->backends[b].name, json_integer(tuning->backends[b].classes));
-    return json_pack("{s:i, s:i, s:i, s:b, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:i, s:i, s:i, s:o}", "index",
-                     info->index, "platform", info->platform, "number", info->number, "auto", automatic, "class",
-                     class_names[info->device_class], "name", text_json(info->name), "vendor", text_json(info->vendor),
-                     "driver", text_json(info->driver), "platform_name", text_json(info->platform_name), "memory_bytes",
-                     (json_int_t)info->memory_bytes, "largest_bytes", (json_int_t)info->largest_bytes, "local_bytes",
-                     (json_int_t)info->local_bytes, "units", info->units, "clock_mhz", info->clock_mhz, "native_floats",
-                     info->native_floats, "gemm", chosen);
+        json_object_set_new(rates, tuning->backends[b].name, json_real(tuning->backends[b].gflops));
+    }
+    json_t *object =
+        json_pack("{s:i, s:i, s:i, s:b, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:i, s:i, s:i, s:o, s:o}", "index",
+                  info->index, "platform", info->platform, "number", info->number, "auto", automatic, "class",
+                  class_names[info->device_class], "name", text_json(info->name), "vendor", text_json(info->vendor),
+                  "driver", text_json(info->driver), "platform_name", text_json(info->platform_name), "memory_bytes",
+                  (json_int_t)info->memory_bytes, "largest_bytes", (json_int_t)info->largest_bytes, "local_bytes",
+                  (json_int_t)info->local_bytes, "units", info->units, "clock_mhz", info->clock_mhz, "native_floats",
+                  info->native_floats, "gemm", chosen, "gemm_gflops", rates);
+    json_t *more = json_pack("{s:s, s:s, s:b, s:b, s:b, s:s, s:{s:i, s:i}}", "pci", info->pci, "uuid", info->uuid,
+                             "fp16", info->fp16, "bf16", info->bf16, "int8", info->int8, "matrix_unit",
+                             info->matrix_unit, "selftest", "right", verdicts.right, "wrong", verdicts.wrong);
+    json_object_update(object, more);
+    json_decref(more);
+    return object;
 }
 
 static void print_all(const struct device_info *infos, int count, int automatic, bool json)
@@ -138,17 +193,39 @@ static void print_all(const struct device_info *infos, int count, int automatic,
     cache_free(&programs);
 }
 
+static int check(const char *spec)
+{
+    struct error err = {0};
+    struct device *dev;
+    int wrong = driver_check_files(stdout);
+    if (device_open(&dev, spec, &err) != 0)
+        return error_report(&err);
+    printf("%s\n", device_info(dev)->label);
+    bool fine = driver_check_device(stdout, dev);
+    device_close(dev);
+    if (wrong)
+        printf("%d thing%s above may keep other devices from being seen\n", wrong, wrong == 1 ? "" : "s");
+    return fine ? EXIT_OK : EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     struct error err = {0};
     bool json = false;
+    const char *checked = NULL;
     struct device_info *infos;
     struct device *dev;
     int count, automatic = -1;
-    const struct option_row rows[] = {{"json", OPTION_FLAG, &json, NULL, "one JSON object", 0}, {0}};
+    const struct option_row rows[] = {{"json", OPTION_FLAG, &json, NULL, "one JSON object", 0},
+                                      {"check", OPTION_TEXT, &checked, "DEVICE",
+                                       "test this device's kernels anew, and say what is wrong with drivers", 0},
+                                      {0}};
     if (options_parse("devices", "", "Lists the OpenCL devices; what --device takes are their numbers or names.", rows,
-                      argc, argv, &err) < 0 ||
-        device_list(&infos, &count, &err) != 0)
+                      argc, argv, &err) < 0)
+        return error_report(&err);
+    if (checked)
+        return check(checked);
+    if (device_list(&infos, &count, &err) != 0)
         return error_report(&err);
     if (device_open(&dev, "auto", &err) == 0) {
         automatic = device_info(dev)->index;

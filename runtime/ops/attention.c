@@ -1,47 +1,97 @@
+#include "runtime/ops/attention.h"
+
 #include "runtime/launch.h"
-#include "runtime/ops/ops.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { LARGEST_HEAD_DIM = 128 }; /* what a work-item's private memory is meant for */
 
-/* How the kernels of cl/attention.cl are built and launched for one shape. */
-struct plan {
-    char options[96];
-    struct launch_range range;
+/* On CPUs measured best with AVX2. On GPUs a work-item has at most 16 numbers of a row, so that none spills registers.
+ * The plain form uses no vectors, no local memory and no barriers: what a driver that gets the others wrong may do. */
+static const struct attention_form cpu_form = {16, 32, 1}, gpu_form = {1, 8, 4}, gpu_wide_form = {1, 8, 8},
+                                   plain_form = {1, 8, 1};
+
+struct build_options {
+    char text[96];
 };
 
-static struct plan plan_for(struct device *dev, const struct segments *segments, int heads, int head_dim, bool causal)
+static struct build_options build_options(const struct attention_shape *shape)
+{
+    struct build_options options;
+    snprintf(options.text, sizeof options.text, "-DHEAD_DIM=%d -DLANES=%d -DBLOCK=%d -DSPLIT=%d -DCAUSAL=%d",
+             shape->head_dim, shape->form.lanes, shape->form.block, shape->form.split, shape->causal);
+    return options;
+}
+
+static struct launch_range range_of(const struct device *dev, const struct segments *segments,
+                                    const struct attention_shape *shape)
+{
+    size_t lanes = (size_t)shape->form.lanes, blocks = ((size_t)segments->longest + lanes - 1) / lanes;
+    return range_items(dev, blocks * (size_t)shape->form.split, (size_t)shape->heads, (size_t)segments->count);
+}
+
+void attention_launch(struct tensor *out, struct tensor *lse, const struct tensor *qkv, const struct segments *segments,
+                      const struct attention_shape *shape)
+{
+    struct device *dev = qkv->dev;
+    LAUNCH_WITH(dev, "attention.cl", "attention_forward", build_options(shape).text, range_of(dev, segments, shape),
+                ARG_BUFFER(out), ARG_BUFFER(lse), ARG_BUFFER(qkv), ARG_BUFFER(segments->starts), ARG_INT(shape->heads),
+                ARG_INT(segments->total));
+}
+
+void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out_grad, const struct tensor *out,
+                               const struct tensor *lse, const struct tensor *qkv, const struct segments *segments,
+                               const struct attention_shape *shape)
+{
+    struct device *dev = qkv->dev;
+    struct build_options options = build_options(shape);
+    struct launch_range range = range_of(dev, segments, shape);
+    struct tensor *delta = tensor_new(dev, DTYPE_F32, 2, (int[]){shape->heads, segments->total});
+    LAUNCH_WITH(dev, "attention.cl", "attention_backward_queries", options.text, range, ARG_BUFFER(qkv_grad),
+                ARG_BUFFER(delta), ARG_BUFFER(out_grad), ARG_BUFFER(out), ARG_BUFFER(qkv), ARG_BUFFER(lse),
+                ARG_BUFFER(segments->starts), ARG_INT(shape->heads), ARG_INT(segments->total));
+    LAUNCH_WITH(dev, "attention.cl", "attention_backward_keys", options.text, range, ARG_BUFFER(qkv_grad),
+                ARG_BUFFER(out_grad), ARG_BUFFER(qkv), ARG_BUFFER(lse), ARG_BUFFER(delta), ARG_BUFFER(segments->starts),
+                ARG_INT(shape->heads), ARG_INT(segments->total));
+    tensor_free(delta);
+}
+
+/* With the device's own form if that is right. */
+static struct attention_shape shape_for(struct device *dev, int heads, int head_dim, bool causal)
 {
     bool cpu = device_info(dev)->device_class == DEVICE_CPU;
-    int lanes = cpu ? 16 : 1, block = cpu ? 32 : 4; /* measured best on a CPU with AVX2; on GPUs, what registers hold */
-    struct plan plan;
-    snprintf(plan.options, sizeof plan.options, "-DHEAD_DIM=%d -DLANES=%d -DBLOCK=%d -DCAUSAL=%d", head_dim, lanes,
-             block, causal);
-    size_t blocks = (size_t)(segments->longest + lanes - 1) / (size_t)lanes;
-    plan.range = range_items(dev, blocks, (size_t)heads, (size_t)segments->count);
-    return plan;
+    struct attention_shape shape = {.form = cpu              ? cpu_form
+                                            : head_dim <= 64 ? gpu_form
+                                                             : gpu_wide_form,
+                                    .heads = heads,
+                                    .head_dim = head_dim,
+                                    .causal = causal};
+    char name[128];
+    snprintf(name, sizeof name, "attention %s", build_options(&shape).text);
+    if (!selftest_passes(dev, name, attention_error, &shape, 1e-4))
+        shape.form = plain_form;
+    return shape;
+}
+
+bool attention_is_fast(struct device *dev, int head_dim, bool causal)
+{
+    struct attention_shape shape = shape_for(dev, 1, head_dim, causal);
+    return memcmp(&shape.form, &plain_form, sizeof plain_form) != 0;
 }
 
 /* saved: qkv, its out, lse, segments.starts; integer: heads, causal, longest */
 static void attention_backward(struct tape *tape, const struct node *node)
 {
     struct tensor *qkv = node->saved[0], *out = node->saved[1], *lse = node->saved[2], *starts = node->saved[3];
-    struct tensor *out_grad = node->out->grad, *qkv_grad = tape_grad(tape, node->in[0], NULL);
+    struct tensor *qkv_grad = tape_grad(tape, node->in[0], NULL);
     if (!qkv_grad)
         return;
-    struct device *dev = tape_device(tape);
-    int heads = node->integer[0], total = tensor_rows(out);
-    struct segments segments = {.count = starts->dim[0] - 1, .total = total, .longest = node->integer[2]};
-    struct plan plan = plan_for(dev, &segments, heads, tensor_width(out) / heads, node->integer[1]);
-    struct tensor *delta = tensor_new(dev, DTYPE_F32, 2, (int[]){heads, total});
-    LAUNCH_WITH(dev, "attention.cl", "attention_backward_queries", plan.options, plan.range, ARG_BUFFER(qkv_grad),
-                ARG_BUFFER(delta), ARG_BUFFER(out_grad), ARG_BUFFER(out), ARG_BUFFER(qkv), ARG_BUFFER(lse),
-                ARG_BUFFER(starts), ARG_INT(heads), ARG_INT(total));
-    LAUNCH_WITH(dev, "attention.cl", "attention_backward_keys", plan.options, plan.range, ARG_BUFFER(qkv_grad),
-                ARG_BUFFER(out_grad), ARG_BUFFER(qkv), ARG_BUFFER(lse), ARG_BUFFER(delta), ARG_BUFFER(starts),
-                ARG_INT(heads), ARG_INT(total));
-    tensor_free(delta);
+    int heads = node->integer[0];
+    struct segments segments = {
+        .starts = starts, .count = starts->dim[0] - 1, .total = tensor_rows(out), .longest = node->integer[2]};
+    struct attention_shape shape = shape_for(qkv->dev, heads, tensor_width(out) / heads, node->integer[1]);
+    attention_launch_backward(qkv_grad, node->out->grad, out, lse, qkv, &segments, &shape);
 }
 static const struct op attention_op = {.name = "attention", .backward = attention_backward};
 
@@ -53,12 +103,10 @@ struct tensor *op_attention(struct tape *tape, struct tensor *qkv, const struct 
     CHECK(heads > 0 && tensor_width(qkv) % (3 * heads) == 0 && width / heads <= LARGEST_HEAD_DIM,
           "attention: qkv %s does not split into 3 x %d heads of 1 to %d numbers", tensor_shape(qkv).text, heads,
           LARGEST_HEAD_DIM);
-    struct device *dev = tape_device(tape);
     struct tensor *out = TAPE_TENSOR(tape, DTYPE_F32, segments->total, width);
     struct tensor *lse = TAPE_TENSOR(tape, DTYPE_F32, heads, segments->total);
-    struct plan plan = plan_for(dev, segments, heads, width / heads, causal);
-    LAUNCH_WITH(dev, "attention.cl", "attention_forward", plan.options, plan.range, ARG_BUFFER(out), ARG_BUFFER(lse),
-                ARG_BUFFER(qkv), ARG_BUFFER(segments->starts), ARG_INT(heads), ARG_INT(segments->total));
+    struct attention_shape shape = shape_for(tape_device(tape), heads, width / heads, causal);
+    attention_launch(out, lse, qkv, segments, &shape);
     tape_push(tape, (struct node){.op = &attention_op,
                                   .in = {qkv},
                                   .out = out,

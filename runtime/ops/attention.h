@@ -1,0 +1,38 @@
+/* The kernels of cl/attention.cl in one of their forms, and their check against the host.
+ *
+ *     struct attention_shape shape = {form, heads, head_dim, causal};
+ *     attention_launch(out, lse, qkv, &segments, &shape);
+ *     double off = attention_error(dev, &shape);             // of all three kernels, on a small problem of its own
+ */
+#ifndef OCLIP_ATTENTION_H
+#define OCLIP_ATTENTION_H
+
+#include "runtime/ops/ops.h"
+#include "runtime/selftest.h"
+
+struct attention_form {
+    int lanes, block, split; /* cl/attention.cl says what they are */
+};
+
+struct attention_shape {
+    struct attention_form form;
+    int heads, head_dim;
+    bool causal;
+};
+
+/* out [total, heads * head_dim] and lse [heads, total] from qkv [total, 3 * heads * head_dim] */
+void attention_launch(struct tensor *out, struct tensor *lse, const struct tensor *qkv, const struct segments *segments,
+                      const struct attention_shape *shape);
+
+/* qkv_grad from out_grad, both as above, and what attention_launch() was given and gave */
+void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out_grad, const struct tensor *out,
+                               const struct tensor *lse, const struct tensor *qkv, const struct segments *segments,
+                               const struct attention_shape *shape);
+
+/* Whether op_attention() uses the device's own form, which its self-test has found right, and not the plain one. */
+bool attention_is_fast(struct device *dev, int head_dim, bool causal);
+
+/* The context is a struct attention_shape, of which the heads do not count. */
+selftest_error attention_error;
+
+#endif

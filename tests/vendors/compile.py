@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Compiles every kernel in every form that ships for GPUs with the vendors' own compilers; no device is needed.
+
+    python3 tests/vendors/compile.py            # fails on a kernel that does not compile, or uses more than the table says
+    python3 tests/vendors/compile.py --write    # writes the table, tests/vendors/resources.txt
+    python3 tests/vendors/compile.py --only attention.cl --print
+
+Compilers that are absent are named and skipped; exit code 77 when there are none. What a cell means stands at the head
+of the table. Numbers are compared with the table only where the compiler is the one that made it.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import compilers
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+TABLE = HERE / "resources.txt"
+SKIPPED = 77
+
+# As runtime/program.c builds for devices of class GPU.
+COMMON = "-cl-std=CL1.2 -cl-kernel-arg-info -DVEC=4 -DGROUP=64 -DCHUNK=2048".split()
+
+HEAD = """# What each kernel takes on each chip, by tests/vendors/compile.py --write:
+# registers of a work-item / spilled / other private memory / bytes of local memory of a work-group.
+# Spilled: registers on AMD and Intel (which always gives 128), bytes of a work-item on NVIDIA.
+"""
+
+
+def variants():
+    """(file, options) of all that ships for GPUs."""
+    listed, left_out = [], set()
+    for line in (HERE / "variants.txt").read_text().splitlines():
+        words = line.partition("#")[0].split()
+        if words[1:] == ["-"]:
+            left_out.add(words[0])
+        elif words:
+            listed.append((words[0], tuple(words[1:])))
+    with_options = {file for file, _ in listed}
+    plain = [(path.name, ()) for path in (ROOT / "cl").glob("*.cl") if path.name not in left_out | with_options]
+    return sorted(plain + listed)
+
+
+def compile_all(jobs, cache):
+    """The kernels of each job (vendor, chip, file, options), or the error; unchanged ones come from the cache."""
+    common = (ROOT / "cl/common.clh").read_text()
+    versions = {vendor.name: vendor.versions() for vendor, *_ in jobs}
+    rules = (HERE / "compilers.py").read_text()
+
+    def one(job):
+        vendor, chip, file, options = job
+        source = f"{common}\n#line 1 \"cl/{file}\"\n{(ROOT / 'cl' / file).read_text()}"
+        key = hashlib.sha256("\0".join([rules, versions[vendor.name], chip, *options, *COMMON, source]).encode()).hexdigest()
+        if key not in cache:
+            try:
+                cache[key] = compilers.compile_text(vendor, chip, source, [*COMMON, *options])
+            except compilers.CompileError as error:
+                return error
+        return cache[key]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(one, jobs))
+
+
+def row_name(file, options, kernel):
+    return " ".join([f"{file}:{kernel}", *(option[2:] for option in options)])
+
+
+def read_table():
+    """The compilers' lines, and the numbers by (row, chip)."""
+    made_by, cells, chips = [], {}, []
+    for line in TABLE.read_text().splitlines() if TABLE.exists() else []:
+        if line.startswith("# by "):
+            made_by.append(line[5:])
+        elif line.startswith("kernel "):
+            chips = line.split()[1:]
+        elif line and line[0] != "#":
+            words = line.split()
+            values = words[-len(chips):]
+            for chip, value in zip(chips, values):
+                if value != "-":
+                    cells[" ".join(words[:-len(chips)]), chip] = tuple(map(int, value.split("/")))
+    return made_by, cells
+
+
+def write_table(made_by, cells, out):
+    chips = list(dict.fromkeys(chip for _, chip in cells))
+    rows = list(dict.fromkeys(row for row, _ in cells))
+    wide = max(map(len, rows))
+    out.write(HEAD + "".join(f"# by {line}\n" for line in made_by))
+    out.write(f"{'kernel':{wide}}" + "".join(f" {chip:>17}" for chip in chips) + "\n")
+    for row in rows:
+        values = ["/".join(map(str, cells[row, chip])) if (row, chip) in cells else "-" for chip in chips]
+        out.write(f"{row:{wide}}" + "".join(f" {value:>17}" for value in values) + "\n")
+
+
+def worse(now, before):
+    """Which use has grown: registers may by a tenth and four, the rest may not."""
+    allowed = (before[0] + before[0] // 10 + 4, *before[1:])
+    return [f"{what} {b} -> {n}" for what, n, b, most in zip(compilers.USE, now, before, allowed) if n > most]
+
+
+def compare(cells, made_by):
+    """Complaints about cells that use more than the table says, or that it lacks, as far as compilers are the same."""
+    table_by, table = read_table()
+    same = {line.partition(":")[0] for line in made_by if line in table_by}
+    for line in made_by:
+        if line not in table_by:
+            print(f"another compiler than the table's, numbers are not compared: {line}")
+    complaints = []
+    for (row, chip), now in cells.items():
+        if vendor_of(chip) in same:
+            before = table.get((row, chip))
+            grown = worse(now, before) if before else ["not in the table: run tests/vendors/compile.py --write"]
+            complaints += [f"{row} on {chip}: {', '.join(grown)}"] if grown else []
+    return complaints
+
+
+def vendor_of(chip):
+    return next(vendor.name for vendor in compilers.vendors() if chip in vendor.chips)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write the table")
+    parser.add_argument("--print", action="store_true", help="print the table")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only kernel files whose name holds this")
+    parser.add_argument("--cache", type=Path, help="a file that keeps results of unchanged kernels")
+    args = parser.parse_args()
+
+    present = []
+    for vendor in compilers.vendors():
+        missing = vendor.missing()
+        print(f"skipped: {missing}" if missing else f"{vendor.versions()}: {' '.join(vendor.chips)}")
+        present += [] if missing else [vendor]
+    if not present:
+        return SKIPPED
+
+    cache = json.loads(args.cache.read_text()) if args.cache and args.cache.exists() else {}
+    jobs = [(vendor, chip, file, options) for file, options in variants() if args.only in file
+            for vendor in present for chip in vendor.chips]
+    results = compile_all(jobs, cache)
+    if args.cache:
+        args.cache.write_text(json.dumps(cache))
+
+    complaints, cells = [], {}
+    for (vendor, chip, file, options), kernels in zip(jobs, results):
+        if isinstance(kernels, compilers.CompileError):
+            complaints.append(f"{file} {' '.join(options)} does not compile for {chip}: {kernels}")
+            continue
+        cells |= {(row_name(file, options, kernel), chip): tuple(use) for kernel, use in sorted(kernels.items()) if use}
+    made_by = [vendor.versions() for vendor in present]
+    if args.print:
+        write_table(made_by, cells, sys.stdout)
+    if args.write and not complaints:
+        with open(TABLE, "w") as out:
+            write_table(made_by, cells, out)
+    elif not args.write:
+        complaints += compare(cells, made_by)
+    print("\n".join(complaints) or f"{len(jobs)} compilations, {len(cells)} kernels: all well")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
