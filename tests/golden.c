@@ -71,6 +71,29 @@ struct tensor *golden_texts(struct tape *tape, const struct clip *clip, const st
     return features;
 }
 
+/* Whole numbers from a file of floats; caller frees */
+static int *read_ints(const struct golden *golden, const char *file, int *count)
+{
+    struct npy numbers = golden_numbers(golden, file);
+    *count = (int)numbers.shape[0];
+    int *ints = mem_new((size_t)*count, sizeof *ints); // [count]
+    for (int i = 0; i < *count; i++)
+        ints[i] = (int)numbers.data[i];
+    npy_free(&numbers);
+    return ints;
+}
+
+struct tensor *golden_ids(struct tape *tape, const struct clip *clip, const struct golden *golden)
+{
+    int total, count;
+    int *ids = read_ints(golden, "ids.npy", &total);         // [total]
+    int *lengths = read_ints(golden, "lengths.npy", &count); // [count]
+    struct tensor *features = clip_text_features(tape, clip, ids, lengths, count);
+    free(lengths);
+    free(ids);
+    return features;
+}
+
 float *golden_download(const struct tensor *tensor)
 {
     float *numbers = mem_new(tensor_count(tensor), sizeof *numbers);

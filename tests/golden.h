@@ -32,6 +32,9 @@ struct npy golden_numbers(const struct golden *golden, const char *file);
 struct tensor *golden_images(struct tape *tape, const struct clip *clip, const struct golden *golden);
 struct tensor *golden_texts(struct tape *tape, const struct clip *clip, const struct golden *golden);
 
+/* The same of texts that the folder has as ids.npy [sum of lengths] and lengths.npy [n]. */
+struct tensor *golden_ids(struct tape *tape, const struct clip *clip, const struct golden *golden);
+
 /* Holds a tensor against a file of the same shape. */
 void golden_check(const struct golden *golden, const char *file, const struct tensor *got, double tolerance);
 

@@ -25,15 +25,25 @@ struct case_input {
     int ndim, dim[4];
     bool grad;
     enum { FILL_NORMAL, FILL_ZERO, FILL_U8 } fill; /* FILL_U8: a u8 tensor; the reference gets 0 to 255 as doubles */
-    double scale, shift; /* of FILL_NORMAL; a scale of 0 means 1 */
+    double scale, shift;                           /* of FILL_NORMAL; a scale of 0 means 1 */
 };
+
+/* Standard normal numbers of one or two dimensions. */
+#define NORMAL1(grad, n)                                                                                               \
+    {                                                                                                                  \
+        1, {n}, grad, FILL_NORMAL, 0, 0                                                                                \
+    }
+#define NORMAL2(grad, rows, width)                                                                                     \
+    {                                                                                                                  \
+        2, {rows, width}, grad, FILL_NORMAL, 0, 0                                                                      \
+    }
 
 struct op_case {
     const char *name;
     struct tensor *(*run)(struct tape *tape, struct tensor *const *in, const struct op_case *c);
     void (*reference)(double *y, double *const *in, const struct op_case *c);
     struct case_input in[CASE_INPUTS]; /* ends at the first with ndim 0 */
-    int integer[8];  /* for run and reference */
+    int integer[8];                    /* for run and reference */
     double real[4];
     double tolerance; /* of the largest value; 0 means 2e-6 for outputs and 2e-5 for gradients */
 };

@@ -39,29 +39,6 @@ static const unsigned all_groups = 1u << GROUP_IMAGE | 1u << GROUP_TEXT | 1u << 
 
 /* ---- features ---- */
 
-/* Whole numbers from a file of floats; caller frees */
-static int *read_ints(const struct golden *golden, const char *file, int *count)
-{
-    struct npy numbers = golden_numbers(golden, file);
-    *count = (int)numbers.shape[0];
-    int *ints = mem_new((size_t)*count, sizeof *ints); // [count]
-    for (int i = 0; i < *count; i++)
-        ints[i] = (int)numbers.data[i];
-    npy_free(&numbers);
-    return ints;
-}
-
-static struct tensor *text_features(struct tape *tape, const struct clip *clip, const struct golden *golden)
-{
-    int total, count;
-    int *ids = read_ints(golden, "ids.npy", &total);         // [total]
-    int *lengths = read_ints(golden, "lengths.npy", &count); // [count]
-    struct tensor *features = clip_text_features(tape, clip, ids, lengths, count);
-    free(lengths);
-    free(ids);
-    return features;
-}
-
 /* The smallest cosine between rows of a tensor and of a file of the same shape. */
 static double smallest_cosine(const struct golden *golden, const char *file, const struct tensor *got)
 {
@@ -95,7 +72,7 @@ static void check_side(const struct golden *golden, const char *file, const stru
 static void check_features(struct tape *tape, const struct clip *clip, const struct golden *golden, bool half)
 {
     struct tensor *image = head_forward(tape, &clip->image_head, golden_images(tape, clip, golden));
-    struct tensor *text = head_forward(tape, &clip->text_head, text_features(tape, clip, golden));
+    struct tensor *text = head_forward(tape, &clip->text_head, golden_ids(tape, clip, golden));
     check_side(golden, "image_features.npy", image, half);
     check_side(golden, "text_features.npy", text, half);
 }
@@ -131,7 +108,7 @@ static void load_gradients(struct clip *clip, const struct golden *golden)
 
 static void check_gradients(struct tape *tape, struct clip *clip, const struct golden *golden)
 {
-    struct tensor *loss = clip_loss(tape, clip, golden_images(tape, clip, golden), text_features(tape, clip, golden));
+    struct tensor *loss = clip_loss(tape, clip, golden_images(tape, clip, golden), golden_ids(tape, clip, golden));
     golden_check(golden, "loss.npy", loss, feature_tolerance);
     tape_backward(tape, loss);
     load_gradients(clip, golden);

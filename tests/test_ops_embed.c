@@ -96,15 +96,6 @@ static void text_tokens_reference(double *y, double *const *in, const struct op_
     CHECK(start == texts_total(t) && start <= TEXT_TOKENS, "%s: more tokens than fit", c->name);
 }
 
-#define NORMAL1(grad, n)                                                                                               \
-    {                                                                                                                  \
-        1, {n}, grad, FILL_NORMAL, 0, 0                                                                                \
-    }
-#define NORMAL2(grad, rows, width)                                                                                     \
-    {                                                                                                                  \
-        2, {rows, width}, grad, FILL_NORMAL, 0, 0                                                                      \
-    }
-
 #define PATCH_EMBED(batch, side, patch, width)                                                                         \
     {                                                                                                                  \
         "patch_embed " #batch "x" #side " patch " #patch " width " #width, run_patch_embed, patch_embed_reference,     \

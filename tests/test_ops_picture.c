@@ -167,14 +167,6 @@ static void mean_token_reference(double *y, double *const *in, const struct op_c
 
 /* ---- cases ---- */
 
-#define NORMAL1(grad, n)                                                                                               \
-    {                                                                                                                  \
-        1, {n}, grad, FILL_NORMAL, 0, 0                                                                                \
-    }
-#define NORMAL2(grad, rows, width)                                                                                     \
-    {                                                                                                                  \
-        2, {rows, width}, grad, FILL_NORMAL, 0, 0                                                                      \
-    }
 #define NORMAL4(grad, a, b, c, d)                                                                                      \
     {                                                                                                                  \
         4, {a, b, c, d}, grad, FILL_NORMAL, 0, 0                                                                       \

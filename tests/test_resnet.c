@@ -15,29 +15,6 @@ static const unsigned all_groups = 1u << GROUP_IMAGE | 1u << GROUP_TEXT | 1u << 
 
 /* ---- the two models a folder may hold ---- */
 
-/* Whole numbers from a file of floats; caller frees */
-static int *read_ints(const struct golden *golden, const char *file, int *count)
-{
-    struct npy numbers = golden_numbers(golden, file);
-    *count = (int)numbers.shape[0];
-    int *ints = mem_new((size_t)*count, sizeof *ints); // [count]
-    for (int i = 0; i < *count; i++)
-        ints[i] = (int)numbers.data[i];
-    npy_free(&numbers);
-    return ints;
-}
-
-static struct tensor *text_features(struct tape *tape, const struct clip *clip, const struct golden *golden)
-{
-    int total, count;
-    int *ids = read_ints(golden, "ids.npy", &total);         // [total]
-    int *lengths = read_ints(golden, "lengths.npy", &count); // [count]
-    struct tensor *features = clip_text_features(tape, clip, ids, lengths, count);
-    free(lengths);
-    free(ids);
-    return features;
-}
-
 static struct clip *open_model(struct device *dev, const char *folder, bool pair, unsigned trained)
 {
     struct error err;
@@ -54,7 +31,7 @@ static void check_features(struct device *dev, const struct clip *clip, const st
     struct tape *tape = tape_new(dev, false);
     golden_check(golden, "image_features.npy", golden_images(tape, clip, golden), feature_tolerance);
     if (clip->has_text)
-        golden_check(golden, "text_features.npy", text_features(tape, clip, golden), feature_tolerance);
+        golden_check(golden, "text_features.npy", golden_ids(tape, clip, golden), feature_tolerance);
     tape_free(tape);
 }
 
@@ -65,7 +42,7 @@ static void backward(struct tape *tape, const struct clip *clip, const struct go
 {
     struct tensor *features = golden_images(tape, clip, golden);
     if (clip->has_text) {
-        struct tensor *loss = clip_loss(tape, clip, features, text_features(tape, clip, golden));
+        struct tensor *loss = clip_loss(tape, clip, features, golden_ids(tape, clip, golden));
         golden_check(golden, "loss.npy", loss, feature_tolerance);
         tape_backward(tape, loss);
         return;

@@ -224,10 +224,11 @@ static void rounded_sums_on(struct device *dev)
     struct error err;
     struct random random = random_begin(9);
     float *rows = mem_new(N * DIM, sizeof *rows); // [N, DIM]
+    random_fill_normal(rows, &random, N * DIM);
     for (size_t r = 0; r < N; r++) {
         float squares = 0;
         for (size_t i = r * DIM; i < (r + 1) * DIM; i++) {
-            rows[i] = (float)random_normal(&random) + (i % DIM == 3 ? 5.0f : 0.1f);
+            rows[i] += (i % DIM == 3 ? 5.0f : 0.1f);
             squares += rows[i] * rows[i];
         }
         for (size_t i = r * DIM; i < (r + 1) * DIM; i++)

@@ -1,22 +1,11 @@
 /* The tables of models/files/layout.h for ResNets. Both kinds count a stage's blocks from 0, so the stages stand here
  * one by one. */
-#include "models/files/layout.h"
+#include "models/files/layout_rows.h"
 
-#include <stddef.h>
-
-#define TENSOR(our_name, their_name)                                                                                   \
-    {                                                                                                                  \
-        .ours = our_name, .theirs = their_name                                                                         \
-    }
-#define PART(our_name, their_name, number, count)                                                                      \
-    {                                                                                                                  \
-        .ours = our_name, .theirs = their_name, .part = number, .parts = count                                         \
-    }
 #define CONVOLUTION(our_name, their_name)                                                                              \
     {                                                                                                                  \
         .ours = our_name ".weight", .theirs = their_name ".weight", .channels_last = true                              \
     }
-#define WEIGHT_AND_BIAS(ours, theirs) TENSOR(ours ".weight", theirs ".weight"), TENSOR(ours ".bias", theirs ".bias")
 #define BATCH_NORM(ours, theirs)                                                                                       \
     WEIGHT_AND_BIAS(ours, theirs), TENSOR(ours ".running_mean", theirs ".running_mean"),                               \
         TENSOR(ours ".running_var", theirs ".running_var")
@@ -26,8 +15,6 @@
     UNIT(place, "1"), UNIT(place, "2"), UNIT(place, "3"), CONVOLUTION(place "conv0", place "downsample.0"),            \
         BATCH_NORM(place "bn0", place "downsample.1")
 #define STAGES STAGE("layer1.%d."), STAGE("layer2.%d."), STAGE("layer3.%d."), STAGE("layer4.%d.")
-#define END TENSOR(NULL, NULL)
-#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 /* PyTorch counts a norm's batches, which nothing needs where the momentum is a constant. */
 #define SPARE .spare = LIST("*num_batches_tracked")
 

@@ -1,27 +1,14 @@
 /* The tables of models/files/layout.h: one a library and model. */
-#include "models/files/layout.h"
+#include "models/files/layout_rows.h"
 
-#include <stddef.h>
-
-#define TENSOR(our_name, their_name)                                                                                   \
-    {                                                                                                                  \
-        .ours = our_name, .theirs = their_name                                                                         \
-    }
-#define PART(our_name, their_name, number, count)                                                                      \
-    {                                                                                                                  \
-        .ours = our_name, .theirs = their_name, .part = number, .parts = count                                         \
-    }
 #define PIECE(our_name, their_name, first, count, total)                                                               \
     {                                                                                                                  \
         .ours = our_name, .theirs = their_name, .piece = first, .span = count, .pieces = total                         \
     }
-#define WEIGHT_AND_BIAS(ours, theirs) TENSOR(ours ".weight", theirs ".weight"), TENSOR(ours ".bias", theirs ".bias")
 #define QKV(theirs, q, k, v)                                                                                           \
     PART("%d.qkv.weight", theirs q ".weight", 0, 3), PART("%d.qkv.weight", theirs k ".weight", 1, 3),                  \
         PART("%d.qkv.weight", theirs v ".weight", 2, 3), PART("%d.qkv.bias", theirs q ".bias", 0, 3),                  \
         PART("%d.qkv.bias", theirs k ".bias", 1, 3), PART("%d.qkv.bias", theirs v ".bias", 2, 3)
-#define END TENSOR(NULL, NULL)
-#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* transformers' Dinov2Model */
 static const struct layout_row dinov2_rows[] = {

@@ -2,8 +2,7 @@
  * the picture is that matrix already. */
 #include "runtime/gemm/gemm.h"
 #include "runtime/launch.h"
-
-#include <stdio.h>
+#include "runtime/ops/window.h"
 
 enum { WINDOW_BYTES = 16 << 20 };                         /* at a time: what a CPU's cache may hold */
 enum { ALIGNED_ROWS = BUFFER_ALIGNMENT / sizeof(float) }; /* a view may begin behind so many rows, however wide */
@@ -81,22 +80,12 @@ static bool next_chunk(struct chunk *c, const struct shape *s, const struct tens
     return true;
 }
 
-struct build {
-    char options[64];
-};
-static struct build build_options(const struct shape *s)
-{
-    struct build build;
-    snprintf(build.options, sizeof build.options, "-DSIDE=%d -DSTRIDE=%d -DPADDING=%d", s->side, s->stride, s->padding);
-    return build;
-}
-
 /* Fills c->windows from x. */
 static void gather(const struct chunk *c, const struct tensor *x, const struct shape *s)
 {
     if (is_product(s))
         return;
-    LAUNCH_WITH(x->dev, "convolution.cl", "convolution_windows", build_options(s).options,
+    LAUNCH_WITH(x->dev, "convolution.cl", "convolution_windows", window_options(s->side, s->stride, s->padding).text,
                 range_row_blocks(x->dev, (size_t)c->count, window_size(s)), ARG_BUFFER(&c->windows), ARG_BUFFER(x),
                 ARG_INT(c->first), ARG_INT(c->count), ARG_INT(s->height), ARG_INT(s->width), ARG_INT(s->in),
                 ARG_INT(s->out_height), ARG_INT(s->out_width));
@@ -117,7 +106,7 @@ static void scatter(struct tensor *dx, const struct chunk *c, const struct shape
         return;
     int pixel = line_of(s, c->first, 0) * s->width;
     int pixels = line_of(s, c->first + c->count - 1, s->side) * s->width - pixel;
-    LAUNCH_WITH(dx->dev, "convolution.cl", "convolution_pixels", build_options(s).options,
+    LAUNCH_WITH(dx->dev, "convolution.cl", "convolution_pixels", window_options(s->side, s->stride, s->padding).text,
                 range_row_blocks(dx->dev, (size_t)pixels, s->in), ARG_BUFFER(dx), ARG_BUFFER(&c->windows),
                 ARG_INT(pixel), ARG_INT(pixels), ARG_INT(c->first), ARG_INT(c->count), ARG_INT(s->height),
                 ARG_INT(s->width), ARG_INT(s->in), ARG_INT(s->out_height), ARG_INT(s->out_width));

@@ -1,26 +1,15 @@
 /* The largest number of each window of a picture. */
 #include "runtime/launch.h"
 #include "runtime/ops/ops.h"
-
-#include <stdio.h>
-
-struct build {
-    char options[64];
-};
-static struct build build_options(int side, int stride, int padding)
-{
-    struct build build;
-    snprintf(build.options, sizeof build.options, "-DSIDE=%d -DSTRIDE=%d -DPADDING=%d", side, stride, padding);
-    return build;
-}
+#include "runtime/ops/window.h"
 
 static void max_pool_backward(struct tape *tape, const struct node *node)
 {
     const struct tensor *x = node->in[0], *y = node->out, *winner = node->saved[0];
     int accumulate, pixels = tensor_rows(x), channels = tensor_width(x);
     struct tensor *dx = tape_grad(tape, node->in[0], &accumulate);
-    struct build build = build_options(node->integer[0], node->integer[1], node->integer[2]);
-    LAUNCH_WITH(x->dev, "max_pool.cl", "max_pool_backward", build.options,
+    const int *window = node->integer; /* side, stride, padding */
+    LAUNCH_WITH(x->dev, "max_pool.cl", "max_pool_backward", window_options(window[0], window[1], window[2]).text,
                 range_row_blocks(x->dev, (size_t)pixels, channels), ARG_BUFFER(dx), ARG_BUFFER(y->grad),
                 ARG_BUFFER(winner), ARG_INT(pixels), ARG_INT(x->dim[1]), ARG_INT(x->dim[2]), ARG_INT(channels),
                 ARG_INT(y->dim[1]), ARG_INT(y->dim[2]), ARG_INT(accumulate));
@@ -37,7 +26,7 @@ struct tensor *op_max_pool(struct tape *tape, struct tensor *x, int side, int st
         TAPE_TENSOR(tape, DTYPE_F32, x->dim[0], (height - side) / stride + 1, (width - side) / stride + 1, channels);
     struct tensor *winner = tape_recording(tape) && x->needs_grad ? tape_like(tape, y) : NULL;
     int rows = tensor_rows(y);
-    LAUNCH_WITH(x->dev, "max_pool.cl", "max_pool_forward", build_options(side, stride, padding).options,
+    LAUNCH_WITH(x->dev, "max_pool.cl", "max_pool_forward", window_options(side, stride, padding).text,
                 range_row_blocks(x->dev, (size_t)rows, channels), ARG_BUFFER(y), ARG_BUFFER(winner), ARG_BUFFER(x),
                 ARG_INT(rows), ARG_INT(x->dim[1]), ARG_INT(x->dim[2]), ARG_INT(channels), ARG_INT(y->dim[1]),
                 ARG_INT(y->dim[2]));

@@ -20,14 +20,6 @@ double random_uniform(struct random *random)
     return (double)(random_bits(random) >> 11) * 0x1p-53;
 }
 
-double random_normal(struct random *random)
-{
-    const double two_pi = 6.283185307179586;
-    double radius = sqrt(-2 * log(1 - random_uniform(random)));
-    return radius * cos(two_pi * random_uniform(random));
-}
-
-/* Both numbers of each pair, in float: a model has hundreds of millions. */
 void random_fill_normal(float *numbers, struct random *random, size_t count)
 {
     const float two_pi = 6.2831853f;

@@ -17,9 +17,10 @@ struct random {
 struct random random_begin(uint64_t seed);
 uint64_t random_bits(struct random *random);
 double random_uniform(struct random *random); /* in [0, 1) */
-double random_normal(struct random *random);  /* mean 0, deviation 1 (Box, Muller 1958) */
-void random_fill_normal(float *numbers, struct random *random, size_t count); /* the same */
-size_t random_below(struct random *random, size_t limit);                     /* 0 to limit - 1 */
-void random_shuffle(struct random *random, int *items, size_t count);         // [count] (Fisher, Yates)
+/* [count] numbers of mean 0 and deviation 1, in pairs (Box, Muller 1958) and in float: a model has hundreds of
+ * millions */
+void random_fill_normal(float *numbers, struct random *random, size_t count);
+size_t random_below(struct random *random, size_t limit);             /* 0 to limit - 1 */
+void random_shuffle(struct random *random, int *items, size_t count); // [count] (Fisher, Yates)
 
 #endif
