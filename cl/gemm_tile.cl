@@ -54,20 +54,45 @@ ONE_ITEM void gemm_tile(global float *c, global const float *a, global const flo
     }
 }
 
-// packed[panel][rows][PANEL] from x [width, rows]: a block of VEC rows is read along x and written across it.
-ONE_ITEM void pack_transposed(global float *packed, global const float *x, int width, int rows)
+// A square block in registers: each round interleaves its upper and its lower half, which moves one bit of the row's
+// number into the column's.
+static inline void transpose(vfloat block[VEC])
+{
+#pragma unroll
+    for (int round = 1; round < VEC; round *= 2) {
+        vfloat mixed[VEC];
+#pragma unroll
+        for (int i = 0; i < VEC / 2; i++) {
+            mixed[2 * i].even = block[i].lo;
+            mixed[2 * i].odd = block[i + VEC / 2].lo;
+            mixed[2 * i + 1].even = block[i].hi;
+            mixed[2 * i + 1].odd = block[i + VEC / 2].hi;
+        }
+#pragma unroll
+        for (int i = 0; i < VEC; i++)
+            block[i] = mixed[i];
+    }
+}
+
+// packed[panel][rows][PANEL] from x [width, rows], a panel a work-item.
+ONE_ITEM void pack_transposed(global float *restrict packed, global const float *restrict x, int width, int rows)
 {
     int column = (int)get_group_id(0) * PANEL;
     global float *panel = packed + (size_t)column * rows;
     for (int row = 0; row < rows; row += VEC) {
-        float block[PANEL][VEC];
-        for (int j = 0; j < PANEL; j++) {
-            vfloat v = column + j < width ? vec_load(x + (size_t)(column + j) * rows, row, rows, 0) : (vfloat)0;
-            XCAT(vstore, VEC)(v, 0, block[j]);
+        for (int part = 0; part < PANEL; part += VEC) {
+            vfloat block[VEC];
+#pragma unroll
+            for (int j = 0; j < VEC; j++) {
+                int line = column + part + j;
+                block[j] = line < width ? vec_load(x + (size_t)line * rows, row, rows, 0) : (vfloat)0;
+            }
+            transpose(block);
+#pragma unroll
+            for (int i = 0; i < VEC; i++)
+                if (row + i < rows)
+                    XCAT(vstore, VEC)(block[i], 0, panel + (size_t)(row + i) * PANEL + part);
         }
-        for (int i = 0; i < min(VEC, rows - row); i++)
-            for (int j = 0; j < PANEL; j++)
-                panel[(size_t)(row + i) * PANEL + j] = block[j][i];
     }
 }
 
