@@ -40,8 +40,10 @@ struct tensor *clip_embed_texts(struct tape *tape, const struct clip *clip, stru
 }
 
 struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tensor *image_features,
-                         struct tensor *text_features)
+                         struct tensor *text_features, const struct contrastive *options)
 {
+    struct contrastive how = options ? *options : (struct contrastive){0};
+    how.raw_scale = clip->raw_scale;
     struct tensor *image = head_forward(tape, &clip->image_head, image_features);
     struct tensor *text = head_forward(tape, &clip->text_head, text_features);
     if (!clip->unnormalised) {
@@ -49,8 +51,8 @@ struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tens
         text = op_l2_normalise(tape, text);
     }
     if (clip->sigmoid_loss)
-        return op_sigmoid_loss(tape, image, text, clip->logit_scale, clip->logit_bias);
-    return op_contrastive(tape, image, text, clip->logit_scale, clip->raw_scale);
+        return op_sigmoid_loss(tape, image, text, clip->logit_scale, clip->logit_bias, how.photos);
+    return op_contrastive(tape, image, text, clip->logit_scale, &how);
 }
 
 void clip_checkpoint_blocks(struct clip *clip)

@@ -42,7 +42,7 @@ static void backward(struct tape *tape, const struct clip *clip, const struct go
 {
     struct tensor *features = golden_images(tape, clip, golden);
     if (clip->has_text) {
-        struct tensor *loss = clip_loss(tape, clip, features, golden_ids(tape, clip, golden));
+        struct tensor *loss = clip_loss(tape, clip, features, golden_ids(tape, clip, golden), NULL);
         golden_check(golden, "loss.npy", loss, feature_tolerance);
         tape_backward(tape, loss);
         return;

@@ -33,7 +33,7 @@ static struct clip *open_model(struct device *dev, const char *folder)
 static struct tensor *forward(struct tape *tape, const struct clip *clip, const struct golden *golden)
 {
     struct tensor *images = golden_images(tape, clip, golden);
-    return clip_loss(tape, clip, images, golden_texts(tape, clip, golden));
+    return clip_loss(tape, clip, images, golden_texts(tape, clip, golden), NULL);
 }
 
 static float loss_of(const struct clip *clip, const struct golden *golden)

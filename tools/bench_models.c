@@ -127,7 +127,7 @@ static void train_step(void *context)
 {
     struct step *step = context;
     struct tensor *images = image_features(step);
-    struct tensor *loss = clip_loss(step->tape, step->clip, images, text_features(step));
+    struct tensor *loss = clip_loss(step->tape, step->clip, images, text_features(step), NULL);
     step->adamw.step++;
     adamw_backward(step->tape, loss, step->clip->arena, &step->adamw);
     tape_reset(step->tape);

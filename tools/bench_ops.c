@@ -64,7 +64,7 @@ static struct tensor *l2_normalise(struct op_run *r)
 }
 static struct tensor *contrastive(struct op_run *r)
 {
-    return op_contrastive(r->tape, r->pairs, r->pairs, r->scale, false);
+    return op_contrastive(r->tape, r->pairs, r->pairs, r->scale, NULL);
 }
 
 /* Bytes or operations of the forward pass; a backward pass reads and writes `backward` times that again. */

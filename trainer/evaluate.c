@@ -123,7 +123,7 @@ static double validation_loss(struct trainer *t, const struct val_set *val)
         struct tensor *text =
             tape_upload(tape, DTYPE_F32, 2, (int[]){n, widths[1]}, texts + (size_t)done * (size_t)widths[1]);
         float loss;
-        tensor_download(&loss, clip_loss(tape, t->clip, image, text));
+        tensor_download(&loss, clip_loss(tape, t->clip, image, text, NULL));
         tape_reset(tape);
         sum += (double)loss;
         batches++;

@@ -111,7 +111,7 @@ static void train_batch(struct trainer *t, struct batch *batch, struct prefetch 
     tape_seed(t->tape, (uint64_t)t->settings.seed << 32 | (uint32_t)t->position.step);
     struct tensor *images = image_features(t, batch, prefetch);
     if (images) {
-        struct tensor *loss = clip_loss(t->tape, t->clip, images, text_features(t, batch));
+        struct tensor *loss = clip_loss(t->tape, t->clip, images, text_features(t, batch), NULL);
         struct adamw adamw = optimizer_at(t, t->position.step, factor);
         adamw_backward(t->tape, loss, t->clip->arena, &adamw);
         buffer_copy(t->losses->buffer, (size_t)t->unlogged * sizeof(float), loss->buffer, 0, sizeof(float));

@@ -1,71 +1,230 @@
-#include "runtime/gemm/gemm.h"
 #include "runtime/launch.h"
-#include "runtime/ops/ops.h"
+#include "runtime/ops/pair_blocks.h"
 
-/* dx = dsimilarities other, or its transpose.  dsimilarities [batch, batch], other [batch, width] */
-static void side_backward(struct tape *tape, struct tensor *x, const struct tensor *dsimilarities, struct tensor *other,
-                          bool transposed)
+#include <math.h>
+#include <stdlib.h>
+
+/* What both passes work with, among a node's saved tensors and numbers. */
+enum { IMAGE, TEXT, SCALE, LSE, TILT, PHOTOS, SHARES, TEACHER_IMAGE, TEACHER_TEXT, TEACHER_SCALE, TEACHER_LSE };
+enum { HARDNESS, SMOOTHING, DISTILLATION };
+
+/* How logits are weighed in a sum of exp: those of right pairs are shifted, those of wrong ones multiplied and tilted.
+ */
+struct weighing {
+    struct tensor *tilt; // [2, batch]
+    float shift, factor;
+};
+
+/* The teacher's similarities of the same pairs, where there is a teacher; the caller frees. */
+static struct pair_blocks teacher_block(const struct node *node, const struct pair_blocks *block)
 {
-    int accumulate, batch = other->dim[0];
-    struct tensor *dx = tape_grad(tape, x, &accumulate);
-    if (dx)
-        gemm(&(struct gemm){.m = batch,
-                            .n = other->dim[1],
-                            .k = batch,
-                            .a = dsimilarities,
-                            .a_transposed = transposed,
-                            .b = other,
-                            .c = dx,
-                            .accumulate = accumulate});
+    if (node->real[DISTILLATION] == 0)
+        return (struct pair_blocks){0};
+    return pair_blocks_at(node->saved[TEACHER_IMAGE], node->saved[TEACHER_TEXT], block->row, block->column);
+}
+
+/* hits [batch] += each row's sum over the block of targets times logits */
+static void add_hits(struct tensor *hits, const struct pair_blocks *block, const struct node *node)
+{
+    struct pair_blocks teacher = teacher_block(node, block);
+    LAUNCH(hits->dev, "contrastive.cl", "contrastive_hits", range_rows(hits->dev, (size_t)block->rows),
+           ARG_BUFFER(hits), ARG_BUFFER(block->similarities), ARG_BUFFER(node->saved[PHOTOS]),
+           ARG_BUFFER(node->saved[SHARES]), ARG_BUFFER(node->saved[SCALE]), ARG_INT(node->integer[0]),
+           ARG_INT(block->row), ARG_INT(block->column), ARG_INT(block->columns), ARG_INT(hits->dim[0]),
+           ARG_FLOAT(node->real[SMOOTHING]), ARG_FLOAT(node->real[DISTILLATION]), ARG_BUFFER(teacher.similarities),
+           ARG_BUFFER(node->saved[TEACHER_LSE]), ARG_BUFFER(node->saved[TEACHER_SCALE]));
+    tensor_free(teacher.similarities);
+}
+
+/* lse [2, batch] = log of the sum of exp of block's logits over rows and columns, going on from the blocks before */
+static void add_exps(struct tensor *lse, const struct pair_blocks *block, struct tensor *scale, bool raw,
+                     struct tensor *photos, const struct weighing *how)
+{
+    struct device *dev = lse->dev;
+    int vector = device_vector_width(dev);
+    size_t strips = (size_t)((block->columns + vector - 1) / vector);
+    LAUNCH(dev, "contrastive.cl", "contrastive_rows", range_rows(dev, (size_t)block->rows), ARG_BUFFER(lse),
+           ARG_BUFFER(block->similarities), ARG_BUFFER(how->tilt), ARG_BUFFER(photos), ARG_BUFFER(scale), ARG_INT(raw),
+           ARG_INT(block->row), ARG_INT(block->column), ARG_INT(block->columns), ARG_FLOAT(how->shift),
+           ARG_FLOAT(how->factor));
+    LAUNCH(dev, "contrastive.cl", "contrastive_columns", range_items(dev, strips, 1, 1), ARG_BUFFER(lse),
+           ARG_BUFFER(block->similarities), ARG_BUFFER(how->tilt), ARG_BUFFER(photos), ARG_BUFFER(scale), ARG_INT(raw),
+           ARG_INT(block->row), ARG_INT(block->column), ARG_INT(block->rows), ARG_INT(block->columns),
+           ARG_INT(lse->dim[1]), ARG_FLOAT(how->shift), ARG_FLOAT(how->factor));
+}
+
+/* The tilt of hard negatives [2, batch], from zeros: of each side's wrong pairs, log(count / sum of exp(hardness l)).
+ */
+static void weigh_negatives(const struct node *node, const float *wrong)
+{
+    struct tensor *tilt = node->saved[TILT], *zero = node->saved[LSE]; /* not needed before */
+    int batch = tilt->dim[1];
+    buffer_zero(zero->buffer, 0, tensor_bytes(zero));
+    struct weighing how = {zero, -INFINITY, node->real[HARDNESS]};
+    struct pair_blocks block = pair_blocks_begin(node->saved[IMAGE], node->saved[TEXT]);
+    while (pair_blocks_next(&block))
+        add_exps(tilt, &block, node->saved[SCALE], node->integer[0], node->saved[PHOTOS], &how);
+    struct tensor *counts = tensor_new(tilt->dev, DTYPE_F32, 1, &batch);
+    tensor_upload(counts, wrong);
+    LAUNCH(tilt->dev, "contrastive.cl", "contrastive_tilt", range_items(tilt->dev, 2 * (size_t)batch, 1, 1),
+           ARG_BUFFER(tilt), ARG_BUFFER(counts), ARG_INT(batch));
+    tensor_free(counts);
+}
+
+/* The teacher's own log of the sum of exp: every pair as it is. */
+static void read_teacher(const struct node *node)
+{
+    struct weighing how = {node->saved[TILT], 0, 1};
+    struct pair_blocks block = pair_blocks_begin(node->saved[TEACHER_IMAGE], node->saved[TEACHER_TEXT]);
+    while (pair_blocks_next(&block))
+        add_exps(node->saved[TEACHER_LSE], &block, node->saved[TEACHER_SCALE], true, node->saved[PHOTOS], &how);
+}
+
+static void forward(struct tensor *loss, const struct node *node)
+{
+    struct device *dev = loss->dev;
+    struct tensor *lse = node->saved[LSE];
+    int batch = lse->dim[1];
+    struct tensor *hits = tensor_new(dev, DTYPE_F32, 1, &batch);
+    struct weighing how = {node->saved[TILT], 0, 1 + node->real[HARDNESS]};
+    struct pair_blocks block = pair_blocks_begin(node->saved[IMAGE], node->saved[TEXT]);
+    while (pair_blocks_next(&block)) {
+        add_exps(lse, &block, node->saved[SCALE], node->integer[0], node->saved[PHOTOS], &how);
+        add_hits(hits, &block, node);
+    }
+    LAUNCH(dev, "contrastive.cl", "contrastive_loss", range_rows(dev, 1), ARG_BUFFER(loss), ARG_BUFFER(lse),
+           ARG_BUFFER(hits), ARG_INT(batch), ARG_FLOAT(1 + node->real[DISTILLATION]));
+    tensor_free(hits);
+}
+
+static void backward_block(const struct pair_blocks *block, struct tensor *scale_parts, const struct node *node)
+{
+    struct device *dev = scale_parts->dev;
+    struct pair_blocks teacher = teacher_block(node, block);
+    LAUNCH(dev, "contrastive.cl", "contrastive_backward", range_rows(dev, (size_t)block->rows),
+           ARG_BUFFER(block->similarities), ARG_BUFFER(scale_parts), ARG_BUFFER(node->out->grad),
+           ARG_BUFFER(node->saved[LSE]), ARG_BUFFER(node->saved[TILT]), ARG_BUFFER(node->saved[PHOTOS]),
+           ARG_BUFFER(node->saved[SHARES]), ARG_BUFFER(node->saved[SCALE]), ARG_INT(node->integer[0]),
+           ARG_INT(block->row), ARG_INT(block->column), ARG_INT(block->columns), ARG_INT(scale_parts->dim[0]),
+           ARG_FLOAT(1 + node->real[HARDNESS]), ARG_FLOAT(node->real[SMOOTHING]), ARG_FLOAT(node->real[DISTILLATION]),
+           ARG_BUFFER(teacher.similarities), ARG_BUFFER(node->saved[TEACHER_LSE]),
+           ARG_BUFFER(node->saved[TEACHER_SCALE]));
+    tensor_free(teacher.similarities);
 }
 
 static void contrastive_backward(struct tape *tape, const struct node *node)
 {
     struct device *dev = tape_device(tape);
-    struct tensor *image = node->saved[0], *text = node->saved[1], *logit_scale = node->saved[2];
-    struct tensor *similarities = node->saved[3], *lse = node->saved[4];
-    int batch = image->dim[0], raw = node->integer[0], accumulate;
-
+    struct tensor *image = node->saved[IMAGE], *text = node->saved[TEXT], *logit_scale = node->saved[SCALE];
+    int batch = image->dim[0], add_image, add_text, accumulate;
+    struct tensor *dimage = tape_grad(tape, image, &add_image), *dtext = tape_grad(tape, text, &add_text);
     struct tensor *scale_parts = tensor_new(dev, DTYPE_F32, 1, &batch);
-    LAUNCH(dev, "contrastive.cl", "contrastive_backward", range_rows(dev, (size_t)batch), ARG_BUFFER(similarities),
-           ARG_BUFFER(scale_parts), ARG_BUFFER(lse), ARG_BUFFER(logit_scale), ARG_BUFFER(node->out->grad),
-           ARG_INT(batch), ARG_INT(raw));
-    side_backward(tape, image, similarities, text, false);
-    side_backward(tape, text, similarities, image, true);
-
+    struct pair_blocks block = pair_blocks_begin(image, text);
+    while (pair_blocks_next(&block)) {
+        backward_block(&block, scale_parts, node);
+        pair_blocks_backward(&block, dimage, dtext, add_image, add_text);
+    }
     struct tensor *dlogit_scale = tape_grad(tape, logit_scale, &accumulate);
     if (dlogit_scale)
         LAUNCH(dev, "contrastive.cl", "contrastive_scale", range_rows(dev, 1), ARG_BUFFER(dlogit_scale),
-               ARG_BUFFER(scale_parts), ARG_BUFFER(logit_scale), ARG_INT(batch), ARG_INT(raw), ARG_INT(accumulate));
+               ARG_BUFFER(scale_parts), ARG_BUFFER(logit_scale), ARG_INT(batch), ARG_INT(node->integer[0]),
+               ARG_INT(accumulate));
     tensor_free(scale_parts);
 }
 static const struct op contrastive_op = {.name = "contrastive", .backward = contrastive_backward};
 
-struct tensor *op_contrastive(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
-                              bool raw_scale)
+struct member {
+    int photo, pair;
+};
+static int by_photo(const void *a, const void *b)
+{
+    const struct member *x = a, *y = b;
+    return (x->photo > y->photo) - (x->photo < y->photo);
+}
+
+/* For each pair, how many of the batch are of its photo, itself among them. photos [batch] or NULL; caller frees. */
+static int *count_rights(const int *photos, int batch)
+{
+    int *rights = mem_new((size_t)batch, sizeof *rights); // [batch]
+    for (int i = 0; i < batch; i++)
+        rights[i] = 1;
+    if (!photos)
+        return rights;
+    struct member *members = mem_new((size_t)batch, sizeof *members); // [batch], by photo
+    for (int i = 0; i < batch; i++)
+        members[i] = (struct member){photos[i], i};
+    qsort(members, (size_t)batch, sizeof *members, by_photo);
+    for (int first = 0, end; first < batch; first = end) {
+        for (end = first + 1; end < batch && members[end].photo == members[first].photo;)
+            end++;
+        for (int i = first; i < end; i++)
+            rights[members[i].pair] = end - first;
+    }
+    free(members);
+    return rights;
+}
+
+/* What the kernels take of each pair's rights: 1 / their number, and how many are wrong. Both [batch] */
+static void fill_shares(float *shares, float *wrong, const int *photos, int batch)
+{
+    int *rights = count_rights(photos, batch);
+    for (int i = 0; i < batch; i++) {
+        shares[i] = 1 / (float)rights[i];
+        wrong[i] = (float)(batch - rights[i]);
+    }
+    free(rights);
+}
+
+static void check(struct tensor *image, struct tensor *text, struct tensor *logit_scale, const struct contrastive *how)
 {
     EXPECT(image, "contrastive: image", DTYPE_F32, -1, -1);
-    int batch = image->dim[0], width = image->dim[1];
-    EXPECT(text, "contrastive: text", DTYPE_F32, batch, width);
+    EXPECT(text, "contrastive: text", DTYPE_F32, image->dim[0], image->dim[1]);
     EXPECT(logit_scale, "contrastive: logit scale", DTYPE_F32, 1);
+    CHECK(how->smoothing >= 0 && how->smoothing < 1 && how->hardness >= 0 && how->distillation >= 0,
+          "contrastive: smoothing %g, hardness %g, distillation %g", (double)how->smoothing, (double)how->hardness,
+          (double)how->distillation);
+    if (how->distillation == 0)
+        return;
+    CHECK(how->hardness == 0, "contrastive: weighted negatives have no softmax for a teacher to be compared with");
+    EXPECT(how->teacher_image, "contrastive: teacher's image", DTYPE_F32, image->dim[0], -1);
+    EXPECT(how->teacher_text, "contrastive: teacher's text", DTYPE_F32, image->dim[0], how->teacher_image->dim[1]);
+    EXPECT(how->teacher_scale, "contrastive: teacher's scale", DTYPE_F32, 1);
+}
 
-    struct device *dev = tape_device(tape);
-    struct tensor *similarities = TAPE_TENSOR(tape, DTYPE_F32, batch, batch);
-    struct tensor *lse = TAPE_TENSOR(tape, DTYPE_F32, 2, batch);
-    struct tensor *loss = TAPE_TENSOR(tape, DTYPE_F32, 1);
-    gemm(&(struct gemm){
-        .m = batch, .n = batch, .k = width, .a = image, .b = text, .b_transposed = true, .c = similarities});
-    size_t strips = ((size_t)batch + (size_t)device_vector_width(dev) - 1) / (size_t)device_vector_width(dev);
-    LAUNCH(dev, "contrastive.cl", "contrastive_rows", range_rows(dev, (size_t)batch), ARG_BUFFER(lse),
-           ARG_BUFFER(similarities), ARG_BUFFER(logit_scale), ARG_INT(batch), ARG_INT(raw_scale));
-    LAUNCH(dev, "contrastive.cl", "contrastive_columns", range_items(dev, strips, 1, 1), ARG_BUFFER(lse),
-           ARG_BUFFER(similarities), ARG_BUFFER(logit_scale), ARG_INT(batch), ARG_INT(raw_scale));
-    LAUNCH(dev, "contrastive.cl", "contrastive_loss", range_rows(dev, 1), ARG_BUFFER(loss), ARG_BUFFER(lse),
-           ARG_BUFFER(similarities), ARG_BUFFER(logit_scale), ARG_INT(batch), ARG_INT(raw_scale));
-    tape_push(tape, (struct node){.op = &contrastive_op,
-                                  .in = {image, text, logit_scale},
-                                  .out = loss,
-                                  .saved = {image, text, logit_scale, similarities, lse},
-                                  .integer = {raw_scale}});
+struct tensor *op_contrastive(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
+                              const struct contrastive *options)
+{
+    struct contrastive how = options ? *options : (struct contrastive){0};
+    check(image, text, logit_scale, &how);
+    int batch = image->dim[0];
+    float *shares = mem_new(2 * (size_t)batch, sizeof *shares), *wrong = shares + batch; // [batch] each
+    fill_shares(shares, wrong, how.photos, batch);
+    struct tensor *loss = TAPE_TENSOR(tape, DTYPE_F32, 1), *tilt = TAPE_TENSOR(tape, DTYPE_F32, 2, batch);
+    struct node node = {
+        .op = &contrastive_op,
+        .in = {image, text, logit_scale},
+        .out = loss,
+        .saved = {[IMAGE] = image,
+                  [TEXT] = text,
+                  [SCALE] = logit_scale,
+                  [LSE] = TAPE_TENSOR(tape, DTYPE_F32, 2, batch),
+                  [TILT] = tilt,
+                  [PHOTOS] = pair_photos(tape, how.photos, batch),
+                  [SHARES] = tape_upload(tape, DTYPE_F32, 1, &batch, shares)},
+        .integer = {how.raw_scale},
+        .real = {[HARDNESS] = how.hardness, [SMOOTHING] = how.smoothing, [DISTILLATION] = how.distillation}};
+    buffer_zero(tilt->buffer, 0, tensor_bytes(tilt));
+    if (how.hardness != 0)
+        weigh_negatives(&node, wrong);
+    free(shares);
+    if (how.distillation != 0) {
+        node.saved[TEACHER_IMAGE] = how.teacher_image;
+        node.saved[TEACHER_TEXT] = how.teacher_text;
+        node.saved[TEACHER_SCALE] = how.teacher_scale;
+        node.saved[TEACHER_LSE] = TAPE_TENSOR(tape, DTYPE_F32, 2, batch);
+        read_teacher(&node);
+    }
+    forward(loss, &node);
+    tape_push(tape, node);
     return loss;
 }

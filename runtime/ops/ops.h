@@ -126,17 +126,28 @@ struct tensor *op_gather_rows(struct tape *tape, struct tensor *x, const int *ro
 /* Each row divided by max(its Euclidean norm, 1e-12).  x [rows, width] */
 struct tensor *op_l2_normalise(struct tape *tape, struct tensor *x);
 
-/* (cross-entropy over rows + over columns) / 2 of s = exp(min(logit_scale, log 100)) image text^T, pair i being right
- * for i (Radford et al. 2021). With raw_scale, s = logit_scale image text^T, unclamped.
- * image, text [batch, width]; logit_scale [1] -> [1] */
+/* What a contrastive loss does beyond pair i being right for i alone; all zero for CLIP's own (Radford et al. 2021). */
+struct contrastive {
+    bool raw_scale;     /* logits are logit_scale image text^T, not exp(min(logit_scale, log 100)) image text^T */
+    const int *photos;  /* [batch] on the host: pairs of one photo are equally right for each other; NULL: all differ */
+    float smoothing;    /* this part of each target is spread over the batch */
+    float hardness;     /* wrong pairs weigh exp(hardness * logit), 1 in the mean; gradients take the weights as given
+                           (Robinson et al. 2021; Radenovic et al. 2023) */
+    float distillation; /* so many times the cross-entropy with the teacher's softmax is added (not with hardness) */
+    struct tensor *teacher_image, *teacher_text; // [batch, any width]; no gradient flows there
+    struct tensor *teacher_scale;                // [1]: what multiplies the teacher's similarities
+};
+
+/* (cross-entropy over rows + over columns) / 2 of the logits, in blocks: the batch x batch matrix is never stored.
+ * image, text [batch, width]; logit_scale [1]; options: NULL for none -> [1] */
 struct tensor *op_contrastive(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
-                              bool raw_scale);
+                              const struct contrastive *options);
 
 /* The sum over all pairs i, j of -log sigmoid(y s), divided by batch; s = exp(logit_scale) image_i text_j + logit_bias,
- * y = 1 where i = j and -1 elsewhere (Zhai et al. 2023, SigLIP). The batch x batch matrix is made a strip of rows at a
- * time, forward and backward.  image, text [batch, width]; logit_scale, logit_bias [1] -> [1] */
+ * y = 1 where i and j are of one photo and -1 elsewhere (Zhai et al. 2023, SigLIP); in blocks as above.
+ * image, text [batch, width]; logit_scale, logit_bias [1]; photos [batch] on the host, NULL: all differ -> [1] */
 struct tensor *op_sigmoid_loss(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
-                               struct tensor *logit_bias);
+                               struct tensor *logit_bias, const int *photos);
 
 /* Not ops of the tape, but shared by their backward passes. */
 

@@ -92,7 +92,7 @@ static int run_model(struct run *run, const char *format, struct error *err)
     struct tensor *image, *text;
     if (image_features(&image, run, err) != 0 || text_features(&text, run, err) != 0)
         return -1;
-    struct tensor *loss = clip_loss(run->tape, run->clip, image, text);
+    struct tensor *loss = clip_loss(run->tape, run->clip, image, text, NULL);
     image = head_forward(run->tape, &run->clip->image_head, image);
     text = head_forward(run->tape, &run->clip->text_head, text);
     if (write_numbers(run, "image_features.npy", image, err) != 0 ||
