@@ -110,7 +110,7 @@ static int bpe_encode(const void *state, int *ids, int limit, const char *text)
 
 static int check_model(const struct tokenizer_files *files, struct error *err)
 {
-    static const char *const unknown_switches[] = {"fuse_unk", "byte_fallback", "ignore_merges"};
+    static const char *const unknown_switches[] = {"fuse_unk", "ignore_merges"};
     const json_t *model = json_object_get(files->tokenizer, "model");
     const char *suffix = json_text_or(model, "end_of_word_suffix", "");
     const char *prefix = json_text_or(model, "continuing_subword_prefix", "");
@@ -207,41 +207,6 @@ static int read_bytes(struct bpe *b, const struct bpe_source *source, struct err
     return 0;
 }
 
-/* "left right" or ["left", "right"]; the caller frees left, right belongs to merge. False: neither. */
-static bool merge_parts(char **left, const char **right, const json_t *merge)
-{
-    const char *first = json_string_value(merge), *blank = first ? strchr(first, ' ') : NULL;
-    if (blank) {
-        *left = mem_format("%.*s", (int)(blank - first), first);
-        *right = blank + 1;
-        return true;
-    }
-    first = json_string_value(json_array_get(merge, 0));
-    *right = json_string_value(json_array_get(merge, 1));
-    *left = first && *right ? mem_format("%s", first) : NULL;
-    return *left != NULL;
-}
-
-static int read_merge(struct bpe *b, const struct bpe_source *source, size_t rank, struct error *err)
-{
-    char *left;
-    const char *right;
-    if (!merge_parts(&left, &right, json_array_get(source->merges, rank)))
-        return error_set(err, EXIT_BAD_DATA, "%s: merge %zu is not two tokens", source->merges_path, rank);
-    char *merged = mem_format("%s%s", left, right);
-    int left_id = bpe_source_id(source, left), right_id = bpe_source_id(source, right);
-    int id = bpe_source_id(source, merged), result = 0;
-    if (left_id >= 0 && right_id >= 0 && id >= 0)
-        bpe_merges_add(b->merges, left_id, right_id, (int)rank, id);
-    else
-        result = error_set(err, EXIT_BAD_DATA,
-                           "%s: merge %zu, of \"%.64s\" and \"%.64s\": these or what they become have no id",
-                           source->merges_path, rank, left, right);
-    free(merged);
-    free(left);
-    return result;
-}
-
 static int read_vocabulary(struct bpe *b, const struct tokenizer_files *files, struct error *err)
 {
     struct bpe_source source;
@@ -250,13 +215,10 @@ static int read_vocabulary(struct bpe *b, const struct tokenizer_files *files, s
         result = read_specials(b, &source, files, err);
     if (result == 0)
         result = read_bytes(b, &source, err);
-    if (result == 0) {
-        size_t count = json_array_size(source.merges);
+    if (result == 0)
+        result = bpe_source_merges(&b->merges, &source, err);
+    if (result == 0)
         b->size = bpe_source_size(&source);
-        b->merges = bpe_merges_new(count);
-        for (size_t rank = 0; rank < count && result == 0; rank++)
-            result = read_merge(b, &source, rank, err);
-    }
     bpe_source_drop(&source);
     return result;
 }

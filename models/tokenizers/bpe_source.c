@@ -221,3 +221,54 @@ int bpe_source_size(const struct bpe_source *source)
     }
     return size;
 }
+
+/* ---- merges, as ids ---- */
+
+/* "left right" or ["left", "right"]; the caller frees left, right belongs to merge. False: neither. */
+static bool merge_parts(char **left, const char **right, const json_t *merge)
+{
+    const char *first = json_string_value(merge), *blank = first ? strchr(first, ' ') : NULL;
+    if (blank) {
+        *left = mem_format("%.*s", (int)(blank - first), first);
+        *right = blank + 1;
+        return true;
+    }
+    first = json_string_value(json_array_get(merge, 0));
+    *right = json_string_value(json_array_get(merge, 1));
+    *left = first && *right ? mem_format("%s", first) : NULL;
+    return *left != NULL;
+}
+
+static int add_merge(struct bpe_merges *merges, const struct bpe_source *source, size_t rank, struct error *err)
+{
+    char *left;
+    const char *right;
+    if (!merge_parts(&left, &right, json_array_get(source->merges, rank)))
+        return error_set(err, EXIT_BAD_DATA, "%s: merge %zu is not two tokens", source->merges_path, rank);
+    char *merged = mem_format("%s%s", left, right);
+    int left_id = bpe_source_id(source, left), right_id = bpe_source_id(source, right);
+    int id = bpe_source_id(source, merged), result = 0;
+    if (left_id >= 0 && right_id >= 0 && id >= 0)
+        bpe_merges_add(merges, left_id, right_id, (int)rank, id);
+    else
+        result = error_set(err, EXIT_BAD_DATA,
+                           "%s: merge %zu, of \"%.64s\" and \"%.64s\": these or what they become have no id",
+                           source->merges_path, rank, left, right);
+    free(merged);
+    free(left);
+    return result;
+}
+
+int bpe_source_merges(struct bpe_merges **merges, const struct bpe_source *source, struct error *err)
+{
+    size_t count = json_array_size(source->merges);
+    int result = 0;
+    *merges = bpe_merges_new(count);
+    for (size_t rank = 0; rank < count && result == 0; rank++)
+        result = add_merge(*merges, source, rank, err);
+    if (result != 0) {
+        bpe_merges_free(*merges);
+        *merges = NULL;
+    }
+    return result;
+}

@@ -8,9 +8,8 @@
 #ifndef OCLIP_BPE_SOURCE_H
 #define OCLIP_BPE_SOURCE_H
 
+#include "models/tokenizers/bpe_merges.h"
 #include "models/tokenizers/tokenizer_files.h"
-
-#include <stddef.h>
 
 #define BPE_WORD_END "</w>" /* what a word's last symbol ends in */
 
@@ -29,6 +28,9 @@ void bpe_source_drop(struct bpe_source *source);
 
 /* A token's id in 0..VOCABULARY_MOST_IDS - 1, or -1 if there is none. */
 int bpe_source_id(const struct bpe_source *source, const char *token);
+
+/* Pairs of ids, ranked; NULL after a failure. Free with bpe_merges_free. */
+int bpe_source_merges(struct bpe_merges **merges, const struct bpe_source *source, struct error *err) MUST_CHECK;
 
 /* The largest id + 1. */
 int bpe_source_size(const struct bpe_source *source);

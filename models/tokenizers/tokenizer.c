@@ -1,6 +1,7 @@
 #include "models/tokenizers/tokenizer.h"
 
 #include "models/tokenizers/bpe.h"
+#include "models/tokenizers/gemma.h"
 #include "models/tokenizers/siglip.h"
 #include "models/tokenizers/tokenizer_kind.h"
 #include "models/tokenizers/wordpiece.h"
@@ -17,7 +18,7 @@ struct tokenizer {
     enum open_clip_cleaning cleaning;
 };
 
-static const struct tokenizer_kind *const kinds[] = {&siglip_kind, &wordpiece_kind, &bpe_kind};
+static const struct tokenizer_kind *const kinds[] = {&siglip_kind, &wordpiece_kind, &gemma_kind, &bpe_kind};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -211,9 +211,41 @@ def siglip_cased(folder):
     return siglip(folder, dummy_prefix=False, do_lower_case=False)
 
 
+def gemma_tokenizer():
+    """Merges that do not cross words, bytes for characters that are rare."""
+    from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    blanks = normalizers.Replace(" ", "\u2581")
+    trained = Tokenizer(models.BPE())
+    trained.normalizer, trained.pre_tokenizer = blanks, pre_tokenizers.Split("\u2581", "merged_with_next")
+    more = ["".join(chr(i) for i in range(low, low + 60)) for low in (0xc0, 0x391, 0x410, 0x5d0, 0x905, 0x3042, 0x4e00, 0xac00, 0x1f600)]
+    trained.train_from_iterator(captions() + more, trainers.BpeTrainer(vocab_size=3000, show_progress=False))
+    model = json.loads(trained.to_str())["model"]
+    specials, added = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"], ["\n\n", "\r\n", "\u2581\u2581", "\t\t", "##ing", "</s>"]
+    tokens = specials + added + [f"<0x{byte:02X}>" for byte in range(256)] + sorted(model["vocab"], key=model["vocab"].get)
+    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, [tuple(merge) for merge in model["merges"]],
+                                     unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = blanks, pre_tokenizers.Split(" ", "merged_with_previous")
+    tokenizer.post_processor = processors.TemplateProcessing("$A <eos>", "$A <eos> $B <eos>", [("<eos>", 1)])
+    tokenizer.add_special_tokens(specials)
+    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in added])
+    return tokenizer
+
+
+def gemma(folder, kind="GemmaTokenizer"):
+    import transformers
+    gemma_tokenizer().save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind, "add_bos_token": False, "add_eos_token": True}))
+    tokenizer = getattr(transformers, kind).from_pretrained(folder)
+    return lambda text: tokenizer(text).input_ids
+
+
+def siglip2(folder):
+    return gemma(folder, "Siglip2Tokenizer")
+
+
 KINDS = {"clip": clip, "clip_json": clip_json, "bert": bert, "bert_cased": bert_cased, "bert_accents": bert_accents, "bert_json": bert_json, "open_clip": open_clip,
          "open_clip_unrepaired": open_clip_unrepaired,
-         "siglip": siglip, "siglip_new": siglip_new, "siglip_cased": siglip_cased}
+         "siglip": siglip, "siglip_new": siglip_new, "siglip_cased": siglip_cased, "gemma": gemma, "siglip2": siglip2}
 
 
 # ---- the comparison ----
