@@ -84,8 +84,8 @@ int clip_save(const struct clip *clip, const char *folder, struct error *err) MU
 int clip_save_as(const struct clip *clip, const char *folder, const char *format, enum stored_dtype dtype,
                  struct error *err) MUST_CHECK;
 
-/* Training keeps less from here on: the blocks of each tower that is no ResNet are run again in the
- * backward pass (tape_checkpoint). */
+/* Training keeps less from here on: the blocks of transformers and the stages of ResNets are run again in the backward
+ * pass (tape_checkpoint). */
 void clip_checkpoint_blocks(struct clip *clip);
 
 /* The towers' own outputs. pictures [n, side, side, 3] u8 -> [n, image.features];

@@ -16,6 +16,7 @@ struct pending {
 struct tape {
     struct device *dev;
     bool training, recording; /* the first without the second inside a checkpoint's forward pass */
+    bool rerunning;           /* a backward pass runs a checkpoint's function again */
     struct tensor **tensors;  // [tensor_count], in order of birth
     int tensor_count, tensor_capacity;
     struct node *nodes; // [node_count], in order of execution
@@ -73,6 +74,11 @@ struct device *tape_device(const struct tape *tape)
 bool tape_training(const struct tape *tape)
 {
     return tape->training;
+}
+
+bool tape_rerunning(const struct tape *tape)
+{
+    return tape->rerunning;
 }
 
 bool tape_recording(const struct tape *tape)
@@ -341,6 +347,7 @@ static void checkpoint_backward(struct tape *tape, const struct node *node)
     struct tensor *x = node->in[0];
     struct tape *again = tape_new(tape->dev, true);
     again->random = rerun->random;
+    again->rerunning = true;
     tape_when_complete(again, tape->complete, tape->complete_context);
     struct tensor *start = own(again, alias(x, x->ndim, x->dim));
     start->needs_grad = x->needs_grad;

@@ -68,7 +68,8 @@ struct tensor *tape_leave(struct tape *tape, int scope, struct tensor *keep); /*
 /* Records a node if any of its inputs needs a gradient and the tape records; then out->needs_grad is set. */
 void tape_push(struct tape *tape, struct node node);
 bool tape_recording(const struct tape *tape);
-bool tape_training(const struct tape *tape); /* dropout is on */
+bool tape_training(const struct tape *tape);  /* dropout is on */
+bool tape_rerunning(const struct tape *tape); /* inside a checkpoint's second run: what runs gather stays as it is */
 
 /* Gradient checkpointing (Chen et al. 2016): y = function(tape, context, x), of which nothing is kept but x; the
  * backward pass runs the function again, with the same random numbers. The context is copied. `also` is a tensor of

@@ -92,6 +92,41 @@ static void check_statistic(const struct clip *clip, const struct param *param, 
     free(want);
 }
 
+/* What a step leaves in every parameter's gradient, and in every running statistic. */
+static float **step_numbers(struct device *dev, const struct clip *clip, const struct golden *golden)
+{
+    struct arena *arena = clip->arena;
+    struct tape *tape = tape_new(dev, true);
+    backward(tape, clip, golden);
+    float **numbers = mem_new((size_t)arena->count, sizeof *numbers); // [arena->count]
+    for (int i = 0; i < arena->count; i++) {
+        const struct param *param = &arena->params[i];
+        numbers[i] = golden_download(param->kept ? param->tensor : param->tensor->grad);
+    }
+    tape_free(tape);
+    return numbers;
+}
+
+/* Stages run again give the same bits, and move no statistic twice. */
+static void check_checkpointing(struct device *dev, const struct golden *golden, bool pair)
+{
+    struct clip *plain = open_model(dev, golden->folder, pair, all_groups);
+    struct clip *again = open_model(dev, golden->folder, pair, all_groups);
+    clip_checkpoint_blocks(again);
+    float **want = step_numbers(dev, plain, golden), **got = step_numbers(dev, again, golden);
+    for (int i = 0; i < plain->arena->count; i++) {
+        const struct param *param = &plain->arena->params[i];
+        CHECK(memcmp(got[i], want[i], tensor_count(param->tensor) * sizeof(float)) == 0, "%s: %s has other bits",
+              golden->folder, param->name);
+        free(got[i]);
+        free(want[i]);
+    }
+    free(got);
+    free(want);
+    clip_close(again);
+    clip_close(plain);
+}
+
 static void check_training(struct device *dev, struct clip *clip, const struct golden *golden)
 {
     struct arena *arena = clip->arena;
@@ -240,6 +275,7 @@ static void check_tower(struct device *dev, const char *name, bool pair)
     if (pair)
         check_saved(dev, clip, &golden);
     check_training(dev, clip, &golden);
+    check_checkpointing(dev, &golden, pair);
     check_frozen(dev, &golden, pair);
     printf("%s agrees\n", name);
     clip_close(clip);

@@ -82,6 +82,11 @@ static void resnet_declare_as(struct image_tower *image, struct arena *arena, co
             image->layers = resnet.stages[s].layers;
 }
 
+static void resnet_checkpoint_stages(struct image_tower *image)
+{
+    image->resnet.config.checkpointing = true;
+}
+
 static void resnet_free_as(struct image_tower *image)
 {
     resnet_free(&image->resnet);
@@ -96,6 +101,7 @@ const struct image_kind image_resnet = {
     .name = "resnet",
     .check_side = resnet_check_side,
     .declare = resnet_declare_as,
+    .checkpoint_blocks = resnet_checkpoint_stages,
     .free = resnet_free_as,
     .forward = resnet_forward_as,
 };
@@ -122,7 +128,7 @@ void image_tower_prepare(struct image_tower *image, struct device *dev)
 
 void image_tower_checkpoint_blocks(struct image_tower *image)
 {
-    if (image->kind && image->kind->checkpoint_blocks)
+    if (image->kind)
         image->kind->checkpoint_blocks(image);
 }
 

@@ -142,7 +142,7 @@ void resnet_free(struct resnet *resnet)
 static struct tensor *unit_forward(struct tape *tape, const struct resnet_unit *unit, struct tensor *x,
                                    struct tensor *residual, bool relu)
 {
-    bool training = tape_recording(tape) && unit->weight->needs_grad;
+    bool training = tape_training(tape) && unit->weight->needs_grad;
     if (unit->average > 1)
         x = op_average_pool(tape, x, unit->average);
     x = op_convolution(tape, x, unit->weight, unit->stride, unit->padding);
@@ -166,6 +166,37 @@ static struct tensor *stem_forward(struct tape *tape, const struct resnet *resne
     for (int i = 0; i < kind->stem_units; i++)
         x = unit_forward(tape, &resnet->stem[i], x, NULL, true);
     return kind->modified ? op_average_pool(tape, x, 2) : op_max_pool(tape, x, 3, 2, 1);
+}
+
+/* The blocks of a stage by themselves, for the backward pass to run again. */
+struct stage_call {
+    const struct resnet_block *blocks; // [count]
+    int count, units;
+};
+
+static struct tensor *run_stage(struct tape *tape, const void *context, struct tensor *x)
+{
+    const struct stage_call *call = context;
+    int scope = tape_scope(tape);
+    for (int i = 0; i < call->count; i++)
+        x = tape_leave(tape, scope, block_forward(tape, &call->blocks[i], call->units, x));
+    return x;
+}
+
+static struct tensor *stages_forward(struct tape *tape, const struct resnet *resnet, struct tensor *x)
+{
+    const struct resnet_config *config = &resnet->config;
+    struct stage_call call = {.blocks = resnet->blocks, .units = config->kind->units};
+    int scope = tape_scope(tape);
+    for (int s = 0; s < RESNET_STAGES; s++, call.blocks += call.count) {
+        call.count = config->stages[s].layers;
+        bool last = s == RESNET_STAGES - 1; /* run again at once, it would save nothing */
+        bool trained = x->needs_grad || call.blocks->units[0].weight->needs_grad;
+        x = config->checkpointing && trained && !last ? tape_checkpoint(tape, run_stage, &call, sizeof call, x, NULL)
+                                                      : run_stage(tape, &call, x);
+        tape_leave(tape, scope, x);
+    }
+    return x;
 }
 
 /* x [batch * places, width] -> [batch, projection]. Only the mean's row is asked for. */
@@ -196,8 +227,7 @@ struct tensor *resnet_forward(struct tape *tape, const struct resnet *resnet, st
     const struct resnet_kind *kind = resnet->config.kind;
     int batch = images->dim[0], scope = tape_scope(tape);
     struct tensor *x = tape_leave(tape, scope, stem_forward(tape, resnet, images));
-    for (int i = 0; i < resnet->block_count; i++)
-        x = tape_leave(tape, scope, block_forward(tape, &resnet->blocks[i], kind->units, x));
+    x = tape_leave(tape, scope, stages_forward(tape, resnet, x));
     x = tape_reshape(tape, x, 2, (int[]){tensor_rows(x), tensor_width(x)});
     x = kind->modified ? attention_pool(tape, resnet, x, batch) : mean_pool(tape, x, batch);
     if (resnet->classifier.weight)

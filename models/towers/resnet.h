@@ -9,8 +9,8 @@
  * convolutions in its stem, averages squares where others stride, and ends in attention: the mean asks, the mean and
  * all places answer, and a projection follows.
  *
- * Batch norms use the statistics of the batch, and move their running ones, where a tape records and the tower is
- * trained; else the running ones.
+ * Batch norms use the statistics of the batch, and move their running ones, where a tape is for training and the tower
+ * is trained; else the running ones.
  */
 #ifndef OCLIP_RESNET_H
 #define OCLIP_RESNET_H
@@ -38,6 +38,7 @@ struct resnet_config {
     int projection;           /* the feature's width where one stands at the end, else 0; CLIP's always has it */
     int position_side, heads; /* of CLIP's attention: the side of the last picture */
     float mean[3], std[3];
+    bool checkpointing; /* keep only what goes into each stage, and run the stage again in the backward pass */
 };
 
 /* A convolution and its batch norm, perhaps behind an average. */

@@ -30,7 +30,8 @@ static struct launch_range range_columns(const struct device *dev, int width)
 
 /* ---- forward ---- */
 
-static void batch_statistics(struct tensor *stats, const struct tensor *x, const struct batch_norm *norm)
+static void batch_statistics(struct tensor *stats, const struct tensor *x, const struct batch_norm *norm,
+                             float momentum)
 {
     struct device *dev = x->dev;
     int rows = tensor_rows(x), width = tensor_width(x);
@@ -40,7 +41,7 @@ static void batch_statistics(struct tensor *stats, const struct tensor *x, const
            ARG_INT(width), ARG_INT(slices.rows));
     LAUNCH(dev, "batch_norm.cl", "batch_norm_join", range_columns(dev, width), ARG_BUFFER(stats),
            ARG_BUFFER(norm->running_mean), ARG_BUFFER(norm->running_variance), ARG_BUFFER(partial), ARG_INT(rows),
-           ARG_INT(width), ARG_INT(slices.rows), ARG_FLOAT(norm->eps), ARG_FLOAT(norm->momentum));
+           ARG_INT(width), ARG_INT(slices.rows), ARG_FLOAT(norm->eps), ARG_FLOAT(momentum));
     tensor_free(partial);
 }
 
@@ -123,7 +124,7 @@ struct tensor *op_batch_norm(struct tape *tape, struct tensor *x, const struct b
         tensor_expect(residual, "batch_norm: residual", DTYPE_F32, x->ndim, x->dim);
     struct tensor *stats = TAPE_TENSOR(tape, DTYPE_F32, 2, width); /* mean and reciprocal deviation of each column */
     if (training)
-        batch_statistics(stats, x, norm);
+        batch_statistics(stats, x, norm, tape_rerunning(tape) ? 0 : norm->momentum);
     else
         running_statistics(stats, norm);
     struct node node = {.op = &batch_norm_op,
