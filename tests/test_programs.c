@@ -50,6 +50,15 @@ static const struct call {
      "\"image_retrieval_recall@5\":1.0"},
     {"$T/evaluate --model model --labels labels.csv --classes words.txt", EXIT_OK, NULL, "mean_per_class_recall"},
 
+    /* a photo with orientation 6, and what it shows as its second row */
+    {"$T/embed --exif-orientation --model model --images turned.txt --out x.npy && tail -c 96 x.npy >upright && "
+     "tail -c 192 x.npy | head -c 96 | cmp - upright",
+     EXIT_OK, NULL, NULL},
+    {"$T/embed --model model --images turned.txt --out x.npy && tail -c 192 x.npy | head -c 96 | cmp -s - upright",
+     EXIT_FAILED, NULL, NULL},
+    {"$T/retrieve --exif-orientation --gallery turned --model model --image turned/turned.jpg", EXIT_OK, NULL,
+     "1.000  turned/upright.png"},
+
     /* wrong words */
     {"$T/retrieve --galery photos x", EXIT_USAGE, "did you mean --gallery?", NULL},
     {"$T/retrieve --model model x", EXIT_USAGE, "--gallery DIR", NULL},
@@ -139,10 +148,13 @@ static int prepare(void **state)
     put_text("words.txt", "first words\nsecond words\n");
     put_text("holes.txt", "a photo of {}\na photo of\n");
     put_text("table.csv", "image,caption\na.jpg,a big picture\nb.png,a small picture\n");
+    put_text("turned.txt", "turned/turned.jpg\nturned/upright.png\n");
     put_text("labels.csv", "image,class\nphotos/a.jpg,first words\nphotos/b.png,second words\n");
-    return system("D=$OCLIP_TEST_DATA/goldens/images; mkdir photos broken empty && cp $D/wide.jpg photos/a.jpg && "
-                  "cp $D/plain.png photos/b.png && cp photos/a.jpg broken/ && echo no picture > broken/bad.jpg && "
-                  "cp -r model cut && head -c 100000 model/model.safetensors > cut/model.safetensors");
+    return system(
+        "D=$OCLIP_TEST_DATA/goldens/images; mkdir photos broken empty turned && cp $D/wide.jpg photos/a.jpg && "
+        "cp $D/plain.png photos/b.png && cp $D/turned.jpg $D/upright.png turned && cp photos/a.jpg broken/ && echo no "
+        "picture > broken/bad.jpg && "
+        "cp -r model cut && head -c 100000 model/model.safetensors > cut/model.safetensors");
 }
 
 static int remove_folder(void **state)

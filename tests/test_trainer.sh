@@ -63,6 +63,11 @@ grep -q '"oclip_logit_bias": true' "$scratch/sigmoid/model/config.json" || compl
 run 0 sigmoid-again $few --model "$scratch/sigmoid/model"
 refuses 2 no-bias "has no logit bias" $few --model "$scratch/overfit/model" --loss siglip
 
+# ---- how photos are turned is saved with the model ----
+
+run 0 upright $few --model tiny --exif-orientation
+grep -q '"exif_orientation": true' "$scratch/upright/model/preprocessor_config.json" || complain "upright: not saved"
+
 # ---- it goes on where it was stopped, to the same bits ----
 
 long="$tiny --train-data $data/sample/captions.csv --batch-size 16 --epochs 3 --save-frequency 1"

@@ -63,6 +63,7 @@ def make_small_inputs():
     turned = Image.Exif()
     turned[0x0112] = 6
     picture.save(FOLDER / "turned.jpg", exif=turned, quality=90)
+    ImageOps.exif_transpose(Image.open(FOLDER / "turned.jpg")).save(FOLDER / "upright.png", optimize=True)
     picture.save(FOLDER / "lossy.webp", quality=80)
     Image.merge("RGBA", (*picture.split(), picture.split()[0])).save(FOLDER / "alpha.webp", lossless=True, exact=True)
     picture.save(FOLDER / "moving.webp", save_all=True, append_images=[ImageOps.mirror(picture)], lossless=True)
