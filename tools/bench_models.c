@@ -45,7 +45,7 @@ static int make_texts(struct bench *bench, struct step *step, struct error *err)
         return 0;
     }
     struct string_list lines = {0};
-    if (text_read_lines(&lines, bench->texts, LINES_FILLED, err) != 0)
+    if (lines_read(&lines, bench->texts, LINES_FILLED, err) != 0)
         return -1;
     int result = 0;
     if (!step->clip->tokenizer && !bench->tokenizer)

@@ -81,7 +81,7 @@ static struct tuning tuning_of(const struct device_info *info, const struct cach
     for (size_t i = 0; !tuning.file && i < cache->files.count; i++) {
         struct string_list lines = {0};
         struct error ignored;
-        if (text_read_lines(&lines, cache->files.items[i], LINES_FILLED, &ignored) == 0 &&
+        if (lines_read(&lines, cache->files.items[i], LINES_FILLED, &ignored) == 0 &&
             strncmp(lines.items[0], head, strlen(head)) == 0) {
             tuning.file = cache->files.items[i];
             for (size_t l = 1; l < lines.count; l++)

@@ -59,7 +59,7 @@ static int open_model(struct settings *s, struct error *err)
 static int read_inputs(struct string_list *inputs, const struct settings *s, struct error *err)
 {
     if (!s->images || !file_is_folder(s->images))
-        return text_read_lines(inputs, s->images ? s->images : s->texts, LINES_ALL, err);
+        return lines_read(inputs, s->images ? s->images : s->texts, LINES_ALL, err);
     if (file_list(inputs, s->images, picture_extensions, err) != 0)
         return -1;
     if (inputs->count == 0)

@@ -11,14 +11,17 @@
 
 struct settings {
     struct session session;
-    const char *data, *image_root, *image_key, *caption_key, *separator;
+    const char *data, *dataset_type, *split, *image_root, *image_key, *caption_key, *separator;
     const char *classes, *templates, *labels;
 };
 
 static int read_settings(struct settings *s, int argc, char **argv, struct error *err)
 {
     const struct option_row rows[] = {
-        {"data", OPTION_TEXT, &s->data, "FILE", "a table of photos and captions, for recall", 0},
+        {"data", OPTION_TEXT, &s->data, "FILE", "photos and captions, for recall: whatever trainer trains on", 0},
+        {"dataset-type", OPTION_TEXT, &s->dataset_type, "auto|csv|coco|karpathy|webdataset|folder|classes",
+         "what --data is", 0},
+        {"split", OPTION_TEXT, &s->split, "train|val|test", "of a file with Karpathy's splits (default: test)", 0},
         {"image-root", OPTION_TEXT, &s->image_root, "DIR", "where the photos are (the table's folder)", 0},
         {"csv-img-key", OPTION_TEXT, &s->image_key, "NAME", "column of the photos", 0},
         {"csv-caption-key", OPTION_TEXT, &s->caption_key, "NAME", "column of the captions", 0},
@@ -61,7 +64,11 @@ static int measure_recall(json_t *metrics, const struct settings *s, struct erro
 {
     const struct clip *clip = s->session.clip;
     struct encode_options options = session_encode(&s->session, ENCODE_EMBEDDINGS, "photos");
-    struct captions_format format = {.image_key = s->image_key, .caption_key = s->caption_key};
+    struct captions_format format = {.kind = s->dataset_type,
+                                     .split = s->split ? s->split : "test",
+                                     .image_key = s->image_key,
+                                     .caption_key = s->caption_key,
+                                     .templates = s->templates};
     struct labelled set;
     if (s->separator)
         format.separator = strlen(s->separator) == 1 ? s->separator[0] : '\t';
@@ -104,7 +111,7 @@ static int measure_accuracy(json_t *metrics, const struct settings *s, struct er
 {
     const struct clip *clip = s->session.clip;
     struct encode_options options = session_encode(&s->session, ENCODE_EMBEDDINGS, "classes");
-    struct captions_format format = {.image_key = "image", .caption_key = "class"};
+    struct captions_format format = {.kind = "csv", .image_key = "image", .caption_key = "class"};
     struct zeroshot zeroshot;
     struct labelled set;
     if (zeroshot_open(&zeroshot, clip, s->classes, s->templates, &options, err) != 0)

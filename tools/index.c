@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char picture_extensions[] = ".jpg .jpeg .jfif .png .webp .gif .bmp .tga .pbm .pgm .ppm .pnm";
-
 /* A photo whose embedding is NULL could not be read. `present` is what the folder holds now; it lives with the
  * connection. */
 static const char schema[] =

@@ -22,7 +22,6 @@
 #include "models/encoder.h"
 #include "runtime/util/file.h"
 
-extern const char picture_extensions[]; /* what counts as a picture in a folder, for file_list() */
 
 struct index;
 

@@ -1,15 +1,10 @@
 #include "tools/labelled.h"
 
+#include "models/images/picture_bytes.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The folder part of a path, "." if it has none; caller frees. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? mem_format("%.*s", (int)(slash - path + (slash == path)), path) : mem_format(".");
-}
 
 /* Paths of the photos that are there; place[i] is photo i's place among them, -1 if it is missing. */
 static int find_photos(struct string_list *paths, int *place, const struct captions *table, const char *root,
@@ -18,7 +13,7 @@ static int find_photos(struct string_list *paths, int *place, const struct capti
     const char *first_missing = NULL;
     for (size_t i = 0; i < table->photos.count; i++) {
         char *path = path_join(root, table->photos.items[i]);
-        place[i] = file_exists(path) ? (int)paths->count : -1;
+        place[i] = picture_bytes_exist(path) ? (int)paths->count : -1;
         if (place[i] >= 0)
             string_list_add(paths, path);
         else if (!first_missing)
@@ -67,13 +62,13 @@ int labelled_read(struct labelled *set, const struct clip *clip, const char *tab
     struct captions table;
     if (captions_read(&table, table_path, format, err) != 0)
         return -1;
-    if (table.broken_rows)
-        fprintf(stderr, "oclip: %s: %ld broken rows skipped (the first is line %ld)\n", table_path, table.broken_rows,
-                table.first_broken_line);
+    if (table.broken.count)
+        fprintf(stderr, "oclip: %s: %zu captions skipped (the first: %s)\n", table_path, table.broken.count,
+                table.broken.items[0]);
     struct string_list paths = {0};
     int *place = mem_new(table.photos.count, sizeof *place);
     bool *bad = NULL;
-    char *root = image_root ? mem_format("%s", image_root) : folder_of(table_path);
+    const char *root = image_root ? image_root : table.root;
     int result = find_photos(&paths, place, &table, root, err);
     if (result == 0) {
         size_t dim = (size_t)clip->embed_dim;
@@ -89,7 +84,6 @@ int labelled_read(struct labelled *set, const struct clip *clip, const char *tab
         take_texts(set, &table, place);
     else
         labelled_free(set);
-    free(root);
     free(bad);
     free(place);
     string_list_free(&paths);

@@ -42,7 +42,7 @@ static bool is_table(const char *path, const char *first_line)
 
 static int read_texts(struct string_list *texts, const char *path, struct error *err)
 {
-    if (text_read_lines(texts, path, LINES_FILLED, err) != 0)
+    if (lines_read(texts, path, LINES_FILLED, err) != 0)
         return -1;
     if (!is_table(path, texts->items[0]))
         return 0;

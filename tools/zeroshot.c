@@ -1,54 +1,14 @@
 #include "tools/zeroshot.h"
 
+#include "models/files/templates.h"
 #include "runtime/device.h"
+#include "runtime/util/lines.h"
 #include "runtime/util/npy.h"
-#include "tools/text.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const usual_templates[] = {"a photo of a {}.", "a photo of the {}.", "a picture of {}.",
-                                              "a close-up photo of {}.", "{}"};
-
-static int read_templates(struct string_list *templates, const char *path, struct error *err)
-{
-    if (!path) {
-        for (size_t i = 0; i < sizeof usual_templates / sizeof *usual_templates; i++)
-            string_list_add(templates, usual_templates[i]);
-        return 0;
-    }
-    struct string_list lines = {0};
-    int result = text_read_lines(&lines, path, LINES_ALL, err);
-    for (size_t i = 0; result == 0 && i < lines.count; i++) {
-        if (lines.items[i][strspn(lines.items[i], " \t")] == '\0')
-            continue;
-        if (strstr(lines.items[i], "{}"))
-            string_list_add(templates, lines.items[i]);
-        else
-            result = error_set(err, EXIT_BAD_DATA, "%s:%zu: the template \"%s\" has no {} where the class name goes",
-                               path, i + 1, lines.items[i]);
-    }
-    if (result == 0 && templates->count == 0)
-        result = error_set(err, EXIT_BAD_DATA, "%s: holds no template", path);
-    string_list_free(&lines);
-    return result;
-}
-
-/* The template with every {} replaced; caller frees. */
-static char *fill(const char *template, const char *name)
-{
-    char *text = mem_format("%s", "");
-    for (const char *hole; (hole = strstr(template, "{}")); template = hole + 2) {
-        char *longer = mem_format("%s%.*s%s", text, (int)(hole - template), template, name);
-        free(text);
-        text = longer;
-    }
-    char *whole = mem_format("%s%s", text, template);
-    free(text);
-    return whole;
-}
 
 static void normalise(float *row, size_t dim)
 {
@@ -66,7 +26,7 @@ static int encode_classes(float *rows, const struct clip *clip, const struct str
     size_t dim = (size_t)clip->embed_dim, count = templates->count;
     struct string_list texts = {0}; /* the templates of class 0, of class 1, ... */
     for (size_t i = 0; i < classes->count * count; i++) {
-        char *text = fill(templates->items[i % count], classes->items[i / count]);
+        char *text = template_fill(templates->items[i % count], classes->items[i / count]);
         string_list_add(&texts, text);
         free(text);
     }
@@ -131,8 +91,8 @@ int zeroshot_open(struct zeroshot *zeroshot, const struct clip *clip, const char
     struct string_list templates = {0};
     char *folder = device_cache_folder("classes"), *path = NULL;
     int result = -1;
-    if (text_read_lines(&zeroshot->classes, classes_path, LINES_FILLED, err) != 0 ||
-        read_templates(&templates, templates_path, err) != 0)
+    if (lines_read(&zeroshot->classes, classes_path, LINES_FILLED, err) != 0 ||
+        templates_read(&templates, templates_path, err) != 0)
         goto done;
     size_t count = zeroshot->classes.count, dim = (size_t)clip->embed_dim;
     zeroshot->rows = mem_new(count * dim, sizeof *zeroshot->rows);

@@ -53,9 +53,6 @@ static int read_table(struct dataset *data, struct part *part, const char *path,
     struct captions table;
     if (captions_read(&table, path, &format, err) != 0)
         return -1;
-    if (table.broken_rows)
-        fprintf(stderr, "oclip: %s: %ld broken rows skipped, the first at line %ld\n", path, table.broken_rows,
-                table.first_broken_line);
 
     const char *slash = strrchr(path, '/');
     char *beside = slash ? mem_format("%.*s", (int)(slash - path), path) : mem_format(".");

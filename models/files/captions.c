@@ -1,317 +1,108 @@
 #include "models/files/captions.h"
-#include "runtime/util/hash.h"
+
+#include "models/files/captions_kinds.h"
 
 #include <ctype.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-enum { ROW_LIMIT = 1 << 16, MAX_COLUMNS = 64, MAX_ROWS = 1 << 26 };
-static const uint64_t file_limit = UINT64_C(4) << 30;
-static const char separators[] = ",|;\t";
+enum { CAPTIONS_MAX = 1 << 26 };
 
-static const char *const image_names[] = {"image", "image_name", "filename", "file", "filepath", "img", NULL};
-static const char *const caption_names[] = {"caption", "comment", "text", "title", NULL};
-static const char *const picture_endings[] = {".jpg",  ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif",
-                                              ".tiff", ".tga",  ".ppm", ".pgm",  ".pnm", ".psd", NULL};
+/* Asked in this order; any file may be a table. */
+static const struct captions_kind *const kinds[] = {&captions_synthetic, &captions_webdataset, &captions_folder,
+                                                    &captions_classes,   &captions_karpathy,   &captions_coco,
+                                                    &captions_csv};
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* The text of the table and how it is cut into rows. */
-struct scanner {
-    const unsigned char *at, *end;
-    long line;      /* of `at`, from 1 */
-    char separator; /* of columns */
-    bool quotes;    /* a quote that begins a field is RFC 4180's */
-    int columns;    /* the last one takes what is left of its row */
-};
-
-struct row {
-    char text[ROW_LIMIT + MAX_COLUMNS]; /* the fields, each with its NUL */
-    size_t used;
-    char *field[MAX_COLUMNS]; // [count]
-    int count;
-    long line;   /* where it begins */
-    bool broken; /* too long, holds a NUL, or a quote is never closed */
-};
-
-/* What a table's first row says of it. */
-struct layout {
-    int image, caption; /* columns */
-    bool header;
-};
-
-/* Finds a photo's number by its name: open addressing, slots hold number + 1, at most half of them. */
-struct photo_index {
-    int *slots; // [capacity]
-    size_t capacity;
-};
-
-static void row_put(struct row *row, unsigned char letter)
+static const struct captions_kind *detect(const char *path)
 {
-    if (row->used >= ROW_LIMIT || letter == '\0')
-        row->broken = true;
-    else
-        row->text[row->used++] = (char)letter;
+    int i = 0;
+    while (!kinds[i]->detect(path))
+        i++;
+    return kinds[i];
 }
 
-static void row_begin_field(struct row *row)
+const char *captions_detect(const char *path)
 {
-    row->field[row->count++] = row->text + row->used;
+    return detect(path)->name;
 }
 
-/* Closes the field and drops the blanks around it. */
-static void row_end_field(struct row *row)
+static const struct captions_kind *find_kind(const char *path, const char *name)
 {
-    char *begin = row->field[row->count - 1], *end = row->text + row->used;
-    while (end > begin && isspace((unsigned char)end[-1]))
-        end--;
-    *end = '\0';
-    row->used = (size_t)(end - row->text) + 1;
-    row->field[row->count - 1] = begin + strspn(begin, " \t\r\n\v\f");
+    if (!name || strcmp(name, "auto") == 0)
+        return detect(path);
+    for (int i = 0; i < KINDS; i++)
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
+    DIE("no kind of collection is called \"%s\"", name);
 }
 
-/* A broken row ends with its first line, so that one stray quote does not swallow the rows after it. */
-static void scan_past_line(struct scanner *scan, const unsigned char *begin, long line)
+void captions_skip(struct captions_reader *reader, const char *format, ...)
 {
-    const unsigned char *newline = memchr(begin, '\n', (size_t)(scan->end - begin));
-    scan->at = newline ? newline + 1 : scan->end;
-    scan->line = line + 1;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    string_list_add(&reader->captions->broken, text);
 }
 
-/* Cuts off the next row; false at the end of the text. */
-static bool scan_row(struct row *row, struct scanner *scan)
+void captions_set_root(struct captions_reader *reader, const char *folder)
 {
-    const unsigned char *begin = scan->at;
-    row->used = 0;
-    row->count = 0;
-    row->line = scan->line;
-    row->broken = false;
-    if (begin == scan->end)
-        return false;
+    free(reader->captions->root);
+    reader->captions->root = mem_format("%s", folder);
+}
 
-    bool quoted = false, ended = false;
-    row_begin_field(row);
-    while (!ended && !row->broken && scan->at < scan->end) {
-        unsigned char letter = *scan->at++;
-        scan->line += letter == '\n';
-        if (quoted && letter == '"') {
-            quoted = scan->at < scan->end && *scan->at == '"';
-            if (quoted)
-                row_put(row, *scan->at++);
-        } else if (quoted) {
-            row_put(row, letter);
-        } else if (letter == '\n') {
-            ended = true;
-        } else if (letter == (unsigned char)scan->separator && row->count < scan->columns) {
-            row_end_field(row);
-            row_begin_field(row);
-        } else if (letter == '"' && scan->quotes && row->text + row->used == row->field[row->count - 1]) {
-            quoted = true;
-        } else {
-            row_put(row, letter);
-        }
+/* Without the blanks around it; caller frees. */
+static char *stripped(const char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t length = strlen(text);
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        length--;
+    return mem_format("%.*s", (int)length, text);
+}
+
+int captions_add(struct captions_reader *reader, const char *where, const char *photo, const char *text,
+                 struct error *err)
+{
+    struct captions *captions = reader->captions;
+    char *caption = stripped(text);
+    if (captions->texts.count == CAPTIONS_MAX) {
+        free(caption);
+        return error_set(err, EXIT_BAD_DATA, "%s: more than %d captions", reader->path, CAPTIONS_MAX);
     }
-    row_end_field(row);
-    row->broken |= quoted;
-    if (row->broken)
-        scan_past_line(scan, begin, row->line);
-    return true;
-}
-
-static bool row_is_empty(const struct row *row)
-{
-    return !row->broken && row->count == 1 && row->field[0][0] == '\0';
-}
-
-/* The separator that comes first in the line, outside quotes; a comma when there is none. */
-static char find_separator(const struct scanner *scan)
-{
-    bool quoted = false;
-    for (const unsigned char *at = scan->at; at < scan->end && *at != '\n'; at++) {
-        quoted ^= *at == '"';
-        if (!quoted && *at && strchr(separators, *at))
-            return (char)*at;
+    if (!*photo || !*caption) {
+        captions_skip(reader, "%s: lacks its %s", where, *photo ? "text" : "photo's name");
+    } else {
+        size_t capacity = captions->texts.capacity;
+        string_list_add(&captions->texts, caption);
+        if (captions->texts.capacity != capacity)
+            captions->photo_of = mem_grow(captions->photo_of, captions->texts.capacity, sizeof *captions->photo_of);
+        captions->photo_of[captions->texts.count - 1] = names_add(&reader->photos, photo);
     }
-    return ',';
-}
-
-/* Flickr8k numbers a photo's captions: name.jpg#0. */
-static void strip_number(char *name)
-{
-    char *mark = strrchr(name, '#');
-    if (mark && mark[1] && mark[1 + strspn(mark + 1, "0123456789")] == '\0')
-        *mark = '\0';
-}
-
-static bool is_picture_name(char *name)
-{
-    strip_number(name);
-    const char *ending = strrchr(name, '.');
-    for (const char *const *known = picture_endings; ending && *known; known++)
-        if (strcasecmp(ending, *known) == 0)
-            return true;
-    return false;
-}
-
-/* The column called `key`, or, without a key, one of the usual `names`; -1 when there is none. */
-static int find_column(const struct row *header, const char *key, const char *const *names)
-{
-    for (int i = 0; key && i < header->count; i++)
-        if (strcmp(header->field[i], key) == 0)
-            return i;
-    for (; !key && *names; names++)
-        for (int i = 0; i < header->count; i++)
-            if (strcasecmp(header->field[i], *names) == 0)
-                return i;
-    return -1;
-}
-
-static int refuse_header(const struct row *header, const char *path, const struct captions_format *format,
-                         struct error *err)
-{
-    char *columns = mem_format("%s", header->field[0]);
-    for (int i = 1; i < header->count; i++) {
-        char *longer = mem_format("%s, %s", columns, header->field[i]);
-        free(columns);
-        columns = longer;
-    }
-    error_set(err, EXIT_BAD_DATA,
-              "%s: line %ld names no column of %s%s%s; it names: %.1000s (choose with --csv-img-key, "
-              "--csv-caption-key and --csv-separator)",
-              path, header->line, format->image_key ? format->image_key : "images",
-              format->caption_key ? " and " : " and captions", format->caption_key ? format->caption_key : "", columns);
-    free(columns);
-    return -1;
-}
-
-/* Reads the first row that is not empty, sets how the others are cut, and leaves `scan` at the first row of data. */
-static int read_layout(struct layout *layout, struct scanner *scan, struct row *row, const char *path,
-                       const struct captions_format *format, struct error *err)
-{
-    struct scanner first;
-    do {
-        first = *scan;
-        scan->separator = format->separator ? format->separator : find_separator(scan);
-        scan->quotes = scan->separator != '|';
-        scan->columns = MAX_COLUMNS;
-        if (!scan_row(row, scan))
-            return error_set(err, EXIT_BAD_DATA, "%s: holds no captions", path);
-    } while (row_is_empty(row));
-
-    *layout = (struct layout){.image = find_column(row, format->image_key, image_names),
-                              .caption = find_column(row, format->caption_key, caption_names),
-                              .header = true};
-    scan->columns = row->count;
-    if (layout->image >= 0 && layout->caption >= 0 && layout->image != layout->caption)
-        return 0;
-
-    if (format->image_key || format->caption_key || row->count < 2 || !is_picture_name(row->field[0]))
-        return refuse_header(row, path, format, err);
-    *layout = (struct layout){.image = 0, .caption = 1};
-    scan->at = first.at;
-    scan->line = first.line;
-    scan->columns = 2;
-    scan->quotes = scan->separator == ',' || scan->separator == ';';
+    free(caption);
     return 0;
 }
 
-static size_t photo_slot(const struct photo_index *index, const struct captions *captions, const char *name)
+static char *folder_of(const char *path)
 {
-    struct hash hash = hash_begin();
-    hash_add_text(&hash, name);
-    size_t at = hash.low & (index->capacity - 1);
-    while (index->slots[at] && strcmp(captions->photos.items[index->slots[at] - 1], name) != 0)
-        at = (at + 1) & (index->capacity - 1);
-    return at;
-}
-
-static void index_grow(struct photo_index *index, const struct captions *captions)
-{
-    free(index->slots);
-    index->capacity = index->capacity ? 2 * index->capacity : 1024;
-    index->slots = mem_new(index->capacity, sizeof *index->slots);
-    for (size_t i = 0; i < captions->photos.count; i++)
-        index->slots[photo_slot(index, captions, captions->photos.items[i])] = (int)i + 1;
-}
-
-/* The photo's number; a new name gets the next one. */
-static int photo_number(struct captions *captions, struct photo_index *index, const char *name)
-{
-    if (2 * captions->photos.count >= index->capacity)
-        index_grow(index, captions);
-    int *slot = &index->slots[photo_slot(index, captions, name)];
-    if (*slot == 0) {
-        string_list_add(&captions->photos, name);
-        *slot = (int)captions->photos.count;
-    }
-    return *slot - 1;
-}
-
-static void add_caption(struct captions *captions, int photo, const char *text)
-{
-    size_t capacity = captions->texts.capacity;
-    string_list_add(&captions->texts, text);
-    if (captions->texts.capacity != capacity)
-        captions->photo_of = mem_grow(captions->photo_of, captions->texts.capacity, sizeof *captions->photo_of);
-    captions->photo_of[captions->texts.count - 1] = photo;
-}
-
-static int read_rows(struct captions *captions, struct scanner *scan, struct row *row, const struct layout *layout,
-                     const char *path, struct error *err)
-{
-    struct photo_index index = {0};
-    int last = layout->image > layout->caption ? layout->image : layout->caption, result = 0;
-    while (result == 0 && scan_row(row, scan)) {
-        if (row_is_empty(row))
-            continue;
-        bool whole = !row->broken && row->count > last;
-        if (whole && !layout->header)
-            strip_number(row->field[layout->image]);
-        if (!whole || !*row->field[layout->image] || !*row->field[layout->caption]) {
-            if (captions->broken_rows++ == 0)
-                captions->first_broken_line = row->line;
-            continue;
-        }
-        if (captions->texts.count == MAX_ROWS)
-            result = error_set(err, EXIT_BAD_DATA, "%s: more than %d captions", path, MAX_ROWS);
-        else
-            add_caption(captions, photo_number(captions, &index, row->field[layout->image]),
-                        row->field[layout->caption]);
-    }
-    free(index.slots);
-    if (result == 0 && captions->texts.count == 0)
-        result = error_set(err, EXIT_BAD_DATA, "%s: holds no captions (%ld broken rows)", path, captions->broken_rows);
-    return result;
-}
-
-static int read_map(struct captions *captions, const struct file_map *map, const char *path,
-                    const struct captions_format *format, struct error *err)
-{
-    if (map->size > file_limit)
-        return error_set(err, EXIT_BAD_DATA, "%s: a table of more than 4 GiB is not read; split it", path);
-    if (map->size == 0)
-        return error_set(err, EXIT_BAD_DATA, "%s: the file is empty", path);
-    static const char byte_order_mark[] = "\xef\xbb\xbf";
-    bool marked = map->size >= 3 && memcmp(map->data, byte_order_mark, 3) == 0;
-    struct scanner scan = {.at = map->data + (marked ? 3 : 0), .end = map->data + map->size, .line = 1};
-    struct row *row = mem_new(1, sizeof *row);
-    struct layout layout = {0};
-    int result = read_layout(&layout, &scan, row, path, format, err);
-    if (result == 0)
-        result = read_rows(captions, &scan, row, &layout, path, err);
-    free(row);
-    return result;
+    const char *slash = strrchr(path, '/');
+    return slash ? mem_format("%.*s", (int)(slash - path + (slash == path)), path) : mem_format(".");
 }
 
 int captions_read(struct captions *captions, const char *path, const struct captions_format *format, struct error *err)
 {
-    *captions = (struct captions){0};
-    struct file_map map;
-    if (file_map(&map, path, err) != 0)
-        return -1;
-    int result = read_map(captions, &map, path, format, err);
-    file_unmap(&map);
+    *captions = (struct captions){.root = folder_of(path)};
+    struct captions_reader reader = {.path = path, .format = format, .captions = captions};
+    int result = find_kind(path, format->kind)->read(&reader, err);
+    captions->photos = names_take(&reader.photos);
+    if (result == 0 && captions->texts.count == 0)
+        result = error_set(err, EXIT_BAD_DATA, "%s: holds no captions (%zu broken, the first: %s)", path,
+                           captions->broken.count, captions->broken.count ? captions->broken.items[0] : "none");
     if (result != 0)
         captions_free(captions);
     return result;
@@ -321,6 +112,8 @@ void captions_free(struct captions *captions)
 {
     string_list_free(&captions->photos);
     string_list_free(&captions->texts);
+    string_list_free(&captions->broken);
     free(captions->photo_of);
+    free(captions->root);
     *captions = (struct captions){0};
 }

@@ -2,7 +2,7 @@
 
 #include "models/images/decoders.h"
 #include "models/images/orientation.h"
-#include "runtime/util/file.h"
+#include "models/images/picture_bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,8 @@ enum {
 #else
 #define WEBP_DECODER NULL
 #endif
+
+const char picture_extensions[] = ".jpg .jpeg .jfif .png .webp .gif .bmp .tga .pbm .pgm .ppm .pnm";
 
 /* Told apart by the first bytes; a dot in the magic stands for any byte. Without a decoder a kind is only named. */
 static const struct kind {
@@ -103,14 +105,14 @@ int picture_decode_memory(struct picture *picture, const unsigned char *bytes, s
     return 0;
 }
 
-int picture_decode(struct picture *picture, const char *path, struct error *err)
+int picture_decode(struct picture *picture, const char *name, struct error *err)
 {
     *picture = (struct picture){0};
-    struct file_map map;
-    if (file_map(&map, path, err) != 0)
+    struct picture_bytes bytes;
+    if (picture_bytes_open(&bytes, name, err) != 0)
         return -1;
-    int result = picture_decode_memory(picture, map.data, map.size, path, err);
-    file_unmap(&map);
+    int result = picture_decode_memory(picture, bytes.data, bytes.size, name, err);
+    picture_bytes_close(&bytes);
     return result;
 }
 

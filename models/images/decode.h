@@ -24,8 +24,12 @@ struct picture {
     int orientation; /* EXIF's, 1 to 8; 1 (upright) where the file says nothing. picture_upright applies it */
 };
 
-/* On failure (EXIT_BAD_DATA, text starts with the path) the picture is empty and needs no picture_free. */
-int picture_decode(struct picture *picture, const char *path, struct error *err) MUST_CHECK;
+/* How files of pictures are named, for file_list; what they are is told by content. */
+extern const char picture_extensions[];
+
+/* `name`: a path, or a member of an archive (picture_bytes.h). On failure (EXIT_BAD_DATA, text starts with the name)
+ * the picture is empty and needs no picture_free. */
+int picture_decode(struct picture *picture, const char *name, struct error *err) MUST_CHECK;
 
 /* The same for a file already in memory; `name` is only for messages. */
 int picture_decode_memory(struct picture *picture, const unsigned char *bytes, size_t size, const char *name,

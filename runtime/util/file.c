@@ -204,8 +204,7 @@ void string_list_free(struct string_list *list)
     *list = (struct string_list){0};
 }
 
-/* True if the extension of `name`, in lower case, is one of the blank-separated `extensions`. */
-static bool extension_matches(const char *name, const char *extensions)
+bool file_has_extension(const char *name, const char *extensions)
 {
     const char *dot = strrchr(name, '.');
     if (!dot)
@@ -234,7 +233,7 @@ static int list_folder(struct string_list *list, const char *folder, const char 
         if (lstat(path, &link) == 0 && stat(path, &target) == 0) {
             if (S_ISDIR(link.st_mode))
                 result = list_folder(list, path, extensions, err);
-            else if (S_ISREG(target.st_mode) && extension_matches(entry->d_name, extensions))
+            else if (S_ISREG(target.st_mode) && file_has_extension(entry->d_name, extensions))
                 string_list_add(list, path);
         }
         free(path);

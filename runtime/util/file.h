@@ -44,6 +44,7 @@ void file_discard(struct file_writer *writer);                             /* re
 
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
+bool file_has_extension(const char *name, const char *extensions); /* as file_list's */
 int file_make_folders(const char *path, struct error *err) MUST_CHECK; /* like mkdir -p */
 char *path_join(const char *folder, const char *name);                 /* name alone if it is absolute; caller frees */
 

@@ -17,11 +17,11 @@ static json_t *parse(const char *text, size_t size, json_error_t *where)
     return root;
 }
 
-int json_read(json_t **root, const char *path, struct error *err)
+int json_read_large(json_t **root, const char *path, size_t limit, struct error *err)
 {
     char *text;
     size_t size;
-    if (file_read(&text, &size, path, FILE_LIMIT, err) != 0)
+    if (file_read(&text, &size, path, limit, err) != 0)
         return -1;
     json_error_t where;
     *root = parse(text, size, &where);
@@ -34,6 +34,11 @@ int json_read(json_t **root, const char *path, struct error *err)
         return error_set(err, EXIT_BAD_DATA, "%s: the JSON in it is not an object ({...})", path);
     }
     return 0;
+}
+
+int json_read(json_t **root, const char *path, struct error *err)
+{
+    return json_read_large(root, path, FILE_LIMIT, err);
 }
 
 int json_write(const json_t *root, const char *path, struct error *err)

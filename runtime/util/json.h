@@ -17,6 +17,9 @@
 /* Parses a file of at most 64 MiB whose root is an object; caller drops the reference. */
 int json_read(json_t **root, const char *path, struct error *err) MUST_CHECK;
 
+/* The same for a file of at most `limit` bytes. */
+int json_read_large(json_t **root, const char *path, size_t limit, struct error *err) MUST_CHECK;
+
 /* Writes a file atomically, indented by two, keys in insertion order. */
 int json_write(const json_t *root, const char *path, struct error *err) MUST_CHECK;
 
