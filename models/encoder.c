@@ -24,17 +24,32 @@ static struct tensor *image_batch(struct tape *tape, const struct clip *clip, co
     return stage == ENCODE_FEATURES ? features : clip_embed_images(tape, clip, features);
 }
 
+/* Photos that are decoded ahead. */
+struct photo_queue {
+    struct prefetch *prefetch;
+    const char *const *paths; // [count]
+    size_t added, count;
+};
+
+static void fill_queue(struct photo_queue *queue)
+{
+    for (; queue->added < queue->count && prefetch_has_room(queue->prefetch); queue->added++)
+        prefetch_add(queue->prefetch, queue->paths[queue->added], 0);
+}
+
 /* Fills `pixels` with the next photos; those that cannot be read leave zeros and are marked. */
-static void read_batch(unsigned char *pixels, bool *bad, struct prefetch *prefetch, size_t bytes, int count)
+static void read_batch(unsigned char *pixels, bool *bad, struct photo_queue *queue, size_t bytes, int count)
 {
     for (int i = 0; i < count; i++) {
         struct error err;
-        bad[i] = prefetch_next(prefetch, pixels + (size_t)i * bytes, &err) != 0;
+        fill_queue(queue);
+        bad[i] = prefetch_next(queue->prefetch, pixels + (size_t)i * bytes, &err) != 0;
         if (bad[i]) {
             fprintf(stderr, "oclip: %s\n", err.text);
             memset(pixels + (size_t)i * bytes, 0, bytes);
         }
     }
+    fill_queue(queue);
 }
 
 int encode_images(float *rows, bool *bad, const struct clip *clip, const char *const *paths, size_t n,
@@ -45,13 +60,16 @@ int encode_images(float *rows, bool *bad, const struct clip *clip, const char *c
            width = (size_t)encode_width(clip, ENCODE_IMAGES, options->stage);
     unsigned char *pixels = mem_new(batch_size, bytes); // [batch_size, crop, crop, 3]
     bool *unreadable = mem_new(n, sizeof *unreadable);  // [n]
-    struct prefetch *prefetch = prefetch_open(&clip->preprocess, paths, n, options->workers);
+    struct photo_queue queue = {
+        .prefetch = prefetch_open(&clip->preprocess, NULL, batch_size < n ? batch_size : n, options->workers),
+        .paths = paths,
+        .count = n};
     struct progress bar = progress_begin(options->label, (long)n, "photos", options->quiet);
     struct tape *tape = tape_new(clip->dev, false);
 
     for (size_t done = 0; done < n && !device_failed(clip->dev);) {
         int count = (int)(n - done < batch_size ? n - done : batch_size);
-        read_batch(pixels, unreadable + done, prefetch, bytes, count);
+        read_batch(pixels, unreadable + done, &queue, bytes, count);
         tensor_download(rows + done * width, image_batch(tape, clip, pixels, count, options->stage));
         tape_reset(tape);
         done += (size_t)count;
@@ -65,7 +83,7 @@ int encode_images(float *rows, bool *bad, const struct clip *clip, const char *c
 
     tape_free(tape);
     progress_end(&bar);
-    prefetch_close(prefetch);
+    prefetch_close(queue.prefetch);
     free(unreadable);
     free(pixels);
     return device_finish(clip->dev, err);

@@ -276,6 +276,8 @@ void device_close(struct device *dev)
     if (!dev)
         return;
     clFinish(dev->queue);
+    if (dev->mark)
+        clReleaseEvent(dev->mark);
     profile_free(dev->profile);
     gemm_choices_free(dev->choices);
     selftests_free(dev->selftests);
@@ -306,6 +308,25 @@ int device_vector_width(const struct device *dev)
 int device_group_size(const struct device *dev)
 {
     return dev->info.device_class == DEVICE_GPU ? 64 : 1;
+}
+
+void device_mark(struct device *dev)
+{
+    if (dev->mark)
+        clReleaseEvent(dev->mark);
+    dev->mark = NULL;
+    if (device_failed(dev))
+        return;
+    opencl_failed(dev, clEnqueueMarkerWithWaitList(dev->queue, 0, NULL, &dev->mark), "marking the end of a step");
+    opencl_failed(dev, clFlush(dev->queue), "handing a step to the device");
+}
+
+bool device_idle(const struct device *dev)
+{
+    cl_int status = CL_COMPLETE;
+    if (dev->mark)
+        clGetEventInfo(dev->mark, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL);
+    return status <= CL_COMPLETE;
 }
 
 int device_finish(struct device *dev, struct error *err)

@@ -65,6 +65,11 @@ const struct device_counters *device_counters(const struct device *dev);
 int device_vector_width(const struct device *dev);
 int device_group_size(const struct device *dev);
 
+/* Hands what is queued to the device, which begins with it, and remembers this point. */
+void device_mark(struct device *dev);
+/* Whether the device has done all that was queued before the last mark. Does not wait. */
+bool device_idle(const struct device *dev);
+
 /* Waits for all queued work. */
 int device_finish(struct device *dev, struct error *err) MUST_CHECK;
 bool device_failed(const struct device *dev);

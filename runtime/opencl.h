@@ -19,6 +19,7 @@ struct device {
     cl_context context;
     cl_device_id id;
     cl_command_queue queue;
+    cl_event mark;                         /* the last of device_mark(); NULL before any */
     struct pool *pool;                     /* runtime/buffer.c */
     struct program *programs;              /* runtime/program.c: a list */
     bool program_cache_off;                /* the disk cache was unusable and has been warned about */

@@ -33,8 +33,11 @@ static void test_prefetch(void **state)
     fill_paths(paths);
     static const int workers[] = {1, 3, 0, 1000};
     for (size_t w = 0; w < 4; w++) {
-        struct prefetch *prefetch = prefetch_open(&preprocess, (const char *const *)paths, PICTURES, workers[w]);
-        for (size_t i = 0; i < PICTURES; i++) {
+        struct prefetch *prefetch = prefetch_open(&preprocess, NULL, w == 0 ? 7 : PICTURES, workers[w]);
+        for (size_t i = 0, added = 0; i < PICTURES; i++) {
+            for (; added < PICTURES && prefetch_has_room(prefetch); added++)
+                prefetch_add(prefetch, paths[added], 0);
+            assert_true(prefetch_wait(prefetch, 60));
             int result = prefetch_next(prefetch, got, &err);
             assert_int_equal(result, i == BAD ? -1 : 0);
             if (i == BAD) {
@@ -61,7 +64,10 @@ static void test_prefetch_left_early(void **state)
     char *paths[PICTURES];
     fill_paths(paths);
     for (size_t taken = 0; taken <= 4; taken += 2) {
-        struct prefetch *prefetch = prefetch_open(&preprocess, (const char *const *)paths, PICTURES, 2);
+        struct prefetch *prefetch = prefetch_open(&preprocess, NULL, PICTURES, 2);
+        for (size_t i = 0; i < PICTURES; i++)
+            prefetch_add(prefetch, paths[i], 0);
+        assert_false(prefetch_has_room(prefetch));
         for (size_t i = 0; i < taken; i++)
             assert_int_equal(prefetch_next(prefetch, got, &err), 0);
         prefetch_close(prefetch);

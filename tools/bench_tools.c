@@ -18,10 +18,11 @@ struct decoding {
 static void decode_all(void *context)
 {
     struct decoding *d = context;
-    struct prefetch *prefetch =
-        prefetch_open(&d->preprocess, (const char *const *)d->paths->items, d->paths->count, d->workers);
-    for (size_t i = 0; i < d->paths->count; i++) {
+    struct prefetch *prefetch = prefetch_open(&d->preprocess, NULL, 0, d->workers);
+    for (size_t i = 0, added = 0; i < d->paths->count; i++) {
         struct error ignored;
+        for (; added < d->paths->count && prefetch_has_room(prefetch); added++)
+            prefetch_add(prefetch, d->paths->items[added], 0);
         if (prefetch_next(prefetch, d->square, &ignored) != 0)
             continue;
     }

@@ -1,32 +1,36 @@
 /* Photos and captions, split by photo into training and validation.
  *
  *     struct dataset data;
- *     if (dataset_open(&data, &settings, &err) != 0) return -1;
+ *     if (dataset_open(&data, &settings, &bad, &err) != 0) return -1;
  *     data.photos[data.train.photos[0]]                       // a path
  *     data.texts[data.first_text[p] ... data.first_text[p + 1])   // its captions, through text_order
  *
- * Photos that are missing are reported and left out together with their captions; no other photo shifts.
+ * Photos that are missing are reported and left out together with their captions; no other photo shifts. Of shards with
+ * --train-num-samples only the validation set is read at the start, and training samples come from `stream`.
  */
 #ifndef OCLIP_DATASET_H
 #define OCLIP_DATASET_H
 
 #include "models/files/captions.h"
 #include "trainer/settings.h"
+#include "trainer/stream.h"
 
 /* A set of photos with all their captions. */
 struct part {
-    int *photos; // [photo_count] indices into dataset.photos
+    int *photos; // [photo_count] indices into dataset.photos; NULL: they are streamed
     int photo_count;
 };
 
 struct dataset {
     struct string_list photos; /* paths */
-    struct string_list texts;
-    int *first_text; // [photos.count + 1]: photo p's captions are texts first_text[p] to first_text[p + 1]
+    struct string_list texts;  /* of a stream also the first ones of training, before all others */
+    int *first_text;           // [photos.count + 1]: photo p's captions are texts first_text[p] to first_text[p + 1]
     struct part train, val;
+    struct stream *stream; /* NULL: all is in memory */
 };
 
-int dataset_open(struct dataset *data, const struct settings *settings, struct error *err) MUST_CHECK;
+int dataset_open(struct dataset *data, const struct settings *settings, struct bad_samples *bad,
+                 struct error *err) MUST_CHECK;
 void dataset_free(struct dataset *data);
 
 /* Leaves photos out that turned out unreadable; bad [photos.count]. */
@@ -36,6 +40,9 @@ void dataset_drop(struct dataset *data, const bool *bad);
 struct pair {
     int photo, text;
 };
+
+/* How many pairs an epoch has. */
+int dataset_epoch_size(const struct dataset *data, const struct settings *settings);
 
 /* The pairs of epoch `epoch`, shuffled by (seed, epoch) alone, so that any epoch can be made again. Caller frees. */
 struct pair *dataset_epoch(const struct dataset *data, const struct settings *settings, int epoch, int *count);

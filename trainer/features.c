@@ -1,6 +1,7 @@
 #include "trainer/features.h"
 
 #include "models/encoder.h"
+#include "models/images/picture_bytes.h"
 #include "runtime/util/npy.h"
 
 #include <math.h>
@@ -57,11 +58,13 @@ static struct hash image_key(const struct clip *clip, const struct dataset *data
     preprocess_add_hash(&key, &clip->preprocess);
     for (size_t i = 0; i < data->photos.count; i++) {
         struct stat status = {0};
+        char *file = picture_bytes_file(data->photos.items[i]);
         hash_add_text(&key, data->photos.items[i]);
-        if (stat(data->photos.items[i], &status) == 0) {
+        if (stat(file, &status) == 0) {
             hash_add(&key, &status.st_size, sizeof status.st_size);
             hash_add(&key, &status.st_mtim, sizeof status.st_mtim);
         }
+        free(file);
     }
     return key;
 }

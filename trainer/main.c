@@ -169,17 +169,37 @@ static void set_training(struct trainer *t)
         clip_checkpoint_blocks(t->clip);
 }
 
+/* Photos that could not be read leave the data; what is wrong with each is found out again. */
+static int leave_out(struct trainer *t, const bool *bad, struct error *err)
+{
+    unsigned char *square = mem_new(preprocess_bytes(&t->clip->preprocess), 1);
+    size_t count = 0;
+    for (size_t i = 0; i < t->data.photos.count; i++) {
+        struct error why;
+        if (bad[i] && preprocess_file(square, &t->clip->preprocess, t->data.photos.items[i], &why) != 0)
+            bad_samples_add(&t->bad, why.text);
+        count += bad[i];
+    }
+    free(square);
+    dataset_drop(&t->data, bad);
+    return bad_samples_check(&t->bad, count, t->data.photos.count, err);
+}
+
 /* Features of locked towers; photos that turn out unreadable leave the data. */
 static int open_features(struct trainer *t, struct error *err)
 {
     const struct settings *s = &t->settings;
     bool standardise = t->clip->image_head.kind == HEAD_MLP && !s->seed_faults && strcmp(s->recipe, "default") == 0;
     bool saved = s->model && strcmp(s->model, "tiny") != 0; /* its heads take raw features */
-    if (s->lock_image) {
+    if (s->augments && s->lock_image)
+        report_note(t, "--aug-cfg makes each photo new in each epoch: --lock-image's features are not cached");
+    if (t->data.stream && (s->lock_image || s->lock_text))
+        report_note(t, "shards are streamed: features of locked towers are not cached");
+    if (s->lock_image && !s->augments && !t->data.stream) {
         bool *bad = mem_new(t->data.photos.count, sizeof *bad);
         int result = features_of_images(&t->images, bad, t->clip, &t->data, s, err);
         if (result == 0)
-            dataset_drop(&t->data, bad);
+            result = leave_out(t, bad, err);
         free(bad);
         if (result != 0)
             return -1;
@@ -188,7 +208,7 @@ static int open_features(struct trainer *t, struct error *err)
         if (standardise && saved)
             features_absorb(&t->clip->image_head, "image_head", t->clip->arena, &t->images);
     }
-    if (!s->lock_text)
+    if (!s->lock_text || t->data.stream)
         return 0;
     if (features_of_texts(&t->texts, t->clip, &t->data, s, err) != 0)
         return -1;
@@ -210,8 +230,7 @@ static int open_features(struct trainer *t, struct error *err)
 static void plan_steps(struct trainer *t)
 {
     const struct settings *s = &t->settings;
-    int pairs;
-    free(dataset_epoch(&t->data, s, 0, &pairs));
+    int pairs = dataset_epoch_size(&t->data, s);
     t->steps_per_epoch = pairs / s->batch_size + (pairs % s->batch_size >= 2);
     long steps = (long)t->steps_per_epoch * s->epochs;
     t->total_steps = s->max_steps > 0 && s->max_steps < steps ? s->max_steps : (int)steps;
@@ -223,11 +242,12 @@ static int open_all(struct trainer *t, struct error *err)
 {
     if (t->settings.sample)
         choose_sample(&t->settings);
-    if (dataset_open(&t->data, &t->settings, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0)
+    t->bad = (struct bad_samples){.limit = t->settings.max_bad_samples, .quiet = t->settings.quiet};
+    if (dataset_open(&t->data, &t->settings, &t->bad, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0)
         return -1;
     if (t->settings.profile)
         device_profile_start(t->dev);
-    if (choose_folder(t, err) != 0 || report_open(t, err) != 0)
+    if (choose_folder(t, err) != 0 || report_open(t, err) != 0 || bad_samples_open(&t->bad, t->folder, err) != 0)
         return -1;
     report_note(t, "%s", device_info(t->dev)->label);
     t->settings.precision = gemm_set_precision(t->dev, t->settings.precision);
@@ -273,6 +293,7 @@ static void close_all(struct trainer *t)
     clip_close(t->clip);
     device_close(t->dev);
     dataset_free(&t->data);
+    bad_samples_close(&t->bad);
     free(t->best_values);
     free(t->folder);
 }
@@ -299,6 +320,8 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
     if (stop_requested)
         return 0;
     double seconds = clock_seconds() - start;
+    t->all_waited += t->epoch_waited;
+    t->all_seconds += seconds;
     if (trainer_evaluate(t, evaluation, err) != 0)
         return -1;
     trainer_keep_best(t, evaluation);
@@ -331,7 +354,8 @@ static int run(struct trainer *t, struct error *err)
         report_note(t, "last epoch: %s; best mean recall %.1f %% in epoch %d", recall, 100 * t->position.best,
                     t->position.best_epoch + 1);
     }
-    report_note(t, "model: %s/model", t->folder);
+    report_note(t, "model: %s/model; waited for data %.1f %% of the time", t->folder,
+                t->all_seconds > 0 ? 100 * t->all_waited / t->all_seconds : 0);
     return 0;
 }
 

@@ -105,8 +105,11 @@ void report_epoch(struct trainer *t, const struct evaluation *e, double seconds,
 {
     double loss = t->epoch_losses ? t->epoch_loss / t->epoch_losses : 0;
     bool validated = t->data.val.photo_count > 0;
-    json_t *line = json_pack("{s:i, s:i, s:f, s:f, s:f, s:f}", "epoch", t->position.epoch + 1, "step", t->position.step,
-                             "train_loss", loss, "lr", rate, "seconds", seconds, "pairs_per_s", pairs / seconds);
+    double waited = seconds > 0 ? t->epoch_waited / seconds : 0;
+    json_t *line =
+        json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:I}", "epoch", t->position.epoch + 1, "step", t->position.step,
+                  "train_loss", loss, "lr", rate, "seconds", seconds, "pairs_per_s", pairs / seconds, "data_wait_share",
+                  waited, "bad_samples", (json_int_t)t->bad.known.list.count);
     CHECK(line, "cannot make a line of results.jsonl");
     if (validated)
         json_object_update_new(line, validation_json(e));
@@ -118,8 +121,8 @@ void report_epoch(struct trainer *t, const struct evaluation *e, double seconds,
 
     char recall[160], summary[300];
     report_recall(recall, sizeof recall, e);
-    snprintf(summary, sizeof summary, "epoch %d: loss %.4f  %.0f pairs/s", t->position.epoch + 1, loss,
-             pairs / seconds);
+    snprintf(summary, sizeof summary, "epoch %d: loss %.4f  %.0f pairs/s  waited for data %.1f %%",
+             t->position.epoch + 1, loss, pairs / seconds, 100 * waited);
     size_t used = strlen(summary);
     if (validated)
         snprintf(summary + used, sizeof summary - used, "  val loss %.4f  %s", e->loss, recall);

@@ -1,7 +1,6 @@
 #include "trainer/settings.h"
 
 #include "runtime/util/file.h"
-#include "runtime/util/options.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +19,23 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"device", OPTION_TEXT, &s->device, "SPEC", "OpenCL device: number, P:D, part of a name, gpu, cpu, auto", 0},
         {"precision", OPTION_TEXT, &s->precision, "fp32|bf16",
          "bf16: round what linear layers multiply, on matrix units; sums and memory stay float32", 0},
-        {"train-data", OPTION_TEXT, &s->train_data, "FILE", "table of photos and captions (csv, tsv, |)", 0},
+        {"train-data", OPTION_TEXT, &s->train_data, "PATH",
+         "photos and captions: a table, JSON file, folder or tar shards, a/{000..012}.tar; several joined by ::", 0},
+        {"dataset-type", OPTION_TEXT, &s->dataset_type, "auto|csv|coco|karpathy|webdataset|folder|classes|synthetic",
+         "what --train-data and --val-data are", 0},
+        {"train-num-samples", OPTION_INT, &s->train_num_samples, "N",
+         "samples an epoch: shards are streamed then; of synthetic data, all", 0},
+        {"train-data-upsampling-factors", OPTION_TEXT, &s->upsampling, "F::F",
+         "how often shards of each source are drawn, with replacement", 0},
+        {"split", OPTION_TEXT, &s->split, "train|val|test", "what to train on of Karpathy's splits", 0},
+        {"templates", OPTION_TEXT, &s->templates, "FILE",
+         "captions for class folders, one a line, {} for the class (a few usual ones)", 0},
+        {"aug-cfg", OPTION_LIST, &s->aug_cfg, "KEY=VALUE...",
+         "augmentation: scale=0.9,1.0 ratio=0.75,1.33 color_jitter=0.4,0.4,0.4,0.1 color_jitter_prob gray_scale_prob "
+         "hflip",
+         0},
+        {"max-bad-samples", OPTION_REAL, &s->max_bad_samples, "PART", "stop when more of the samples cannot be used",
+         0},
         {"val-data", OPTION_TEXT, &s->val_data, "FILE", "validation table; without it --val-split is held out", 0},
         {"val-split", OPTION_REAL, &s->val_split, "PART", "part of the photos held out for validation", 0},
         {"image-root", OPTION_TEXT, &s->image_root, "DIR", "where the photos are (default: beside the table)", 0},
@@ -33,7 +48,8 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"workers", OPTION_INT, &s->workers, "N", "decoding threads (0: one a processor)", 0},
         {"exif-orientation", OPTION_FLAG, &s->exif_orientation, NULL,
          "turn photos upright; the model remembers it (models of others see photos as they are stored)", 0},
-        {"image-model", OPTION_TEXT, &s->image_model, "DIR", "pretrained image tower (DINOv2, ViT, timm ViT or ResNet)", 0},
+        {"image-model", OPTION_TEXT, &s->image_model, "DIR", "pretrained image tower (DINOv2, ViT, timm ViT or ResNet)",
+         0},
         {"text-model", OPTION_TEXT, &s->text_model, "DIR", "pretrained text tower (sentence-transformers, BERT)", 0},
         {"model", OPTION_TEXT, &s->model, "DIR", "start from a trained model, or from scratch with \"tiny\"", 0},
         {"head", OPTION_TEXT, &s->head, "mlp|linear", "projection heads", 0},
@@ -119,8 +135,31 @@ static void apply_default_recipe(struct settings *s)
     s->scheduler_name = s->scheduler_name ? s->scheduler_name : "cosine";
 }
 
+static int read_augmentation(struct settings *s, struct error *err)
+{
+    s->augment = augment_default();
+    s->augments = s->aug_cfg.count > 0;
+    for (int i = 0; i < s->aug_cfg.count; i++)
+        if (augment_set(&s->augment, s->aug_cfg.items[i], err) != 0)
+            return -1;
+    return 0;
+}
+
+static int check_data(const struct settings *s, struct error *err)
+{
+    if (s->train_num_samples < 0 || s->train_num_samples == 1)
+        return error_set(err, EXIT_USAGE, "--train-num-samples %d: at least 2", s->train_num_samples);
+    if (strcmp(s->dataset_type, "synthetic") == 0 && s->train_num_samples == 0)
+        return error_set(err, EXIT_USAGE, "--dataset-type synthetic: say how much by --train-num-samples N");
+    if (!(s->max_bad_samples >= 0 && s->max_bad_samples <= 1))
+        return error_set(err, EXIT_USAGE, "--max-bad-samples %g is not in [0, 1]", s->max_bad_samples);
+    return 0;
+}
+
 static int check(struct settings *s, struct error *err)
 {
+    if (check_data(s, err) != 0 || read_augmentation(s, err) != 0)
+        return -1;
     static const char *const names[] = {"cosine", "const", "plateau"};
     for (int i = 0; i < 3; i++)
         if (strcmp(s->scheduler_name, names[i]) == 0)
@@ -163,10 +202,15 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         .eps = UNSET,
         .seed = 42,
         .out = "runs",
+        .dataset_type = "auto",
+        .split = "train",
+        .max_bad_samples = 0.1,
         .recipe = "default",
     };
     if (parse(s, argc, argv, err) != 0)
         return -1;
+    if (!s->train_data && strcmp(s->dataset_type, "synthetic") == 0)
+        s->train_data = "synthetic";
     s->sample = !s->train_data;
     if (strcmp(s->recipe, "seed") == 0)
         apply_seed_recipe(s);

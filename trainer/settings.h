@@ -6,7 +6,8 @@
 #ifndef OCLIP_SETTINGS_H
 #define OCLIP_SETTINGS_H
 
-#include "runtime/util/error.h"
+#include "models/images/augment.h"
+#include "runtime/util/options.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +17,12 @@ enum scheduler { SCHEDULER_COSINE, SCHEDULER_CONST, SCHEDULER_PLATEAU };
 struct settings {
     const char *device, *precision;
     /* data */
+    const char *dataset_type, *split, *templates, *upsampling;
+    int train_num_samples;  /* of an epoch of shards, which are streamed then, or of synthetic data; 0: not given */
+    double max_bad_samples; /* the part of the samples that may be bad */
+    struct option_list aug_cfg;
+    struct augment augment; /* of photos in training, if augments */
+    bool augments;
     const char *train_data, *val_data, *image_root, *image_key, *caption_key, *separator_text;
     double val_split;
     bool exif_orientation; /* photos are turned upright, here and wherever the model is used */

@@ -1,19 +1,10 @@
 /* One epoch of training steps. */
 #include "models/encoder.h"
-#include "models/images/prefetch.h"
 #include "runtime/ops/adamw.h"
 #include "trainer/trainer.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* The pairs of one step and what they become. */
-struct batch {
-    const struct pair *pairs; // [count]
-    int count;
-    int *kept; // [kept_count] indices into pairs whose photo could be read
-    int kept_count;
-};
 
 static struct tensor *gather(struct trainer *t, const struct features *features, const int *rows, int count)
 {
@@ -26,64 +17,35 @@ static struct tensor *gather(struct trainer *t, const struct features *features,
     return tensor;
 }
 
-/* Decodes the batch's photos; those that cannot be read leave the batch with their captions. */
-static struct tensor *read_pictures(struct trainer *t, struct batch *batch, struct prefetch *prefetch)
+static struct tensor *image_features(struct trainer *t, const struct batch *batch)
 {
-    size_t bytes = preprocess_bytes(&t->clip->preprocess);
-    int side = t->clip->preprocess.crop;
-    unsigned char *pixels = mem_new((size_t)batch->count, bytes); // [count, side, side, 3]
-    batch->kept_count = 0;
-    for (int i = 0; i < batch->count; i++) {
-        struct error err;
-        if (prefetch_next(prefetch, pixels + (size_t)batch->kept_count * bytes, &err) == 0)
-            batch->kept[batch->kept_count++] = i;
-        else
-            report_note(t, "%s; the pair is left out", err.text);
-    }
-    struct tensor *pictures = NULL;
-    if (batch->kept_count >= 2)
-        pictures = tape_upload(t->tape, DTYPE_U8, 4, (int[]){batch->kept_count, side, side, 3}, pixels);
-    free(pixels);
-    return pictures;
-}
-
-static struct tensor *image_features(struct trainer *t, struct batch *batch, struct prefetch *prefetch)
-{
-    if (!prefetch) {
-        int *rows = mem_new((size_t)batch->count, sizeof *rows);
-        for (int i = 0; i < batch->count; i++) {
-            rows[i] = batch->pairs[i].photo;
-            batch->kept[i] = i;
-        }
-        batch->kept_count = batch->count;
-        struct tensor *features = gather(t, &t->images, rows, batch->count);
-        free(rows);
-        return features;
-    }
-    struct tensor *pictures = read_pictures(t, batch, prefetch);
-    return pictures ? clip_image_features(t->tape, t->clip, pictures) : NULL;
+    int side = t->clip->preprocess.crop, count = batch->count;
+    if (batch->pixels)
+        return clip_image_features(t->tape, t->clip,
+                                   tape_upload(t->tape, DTYPE_U8, 4, (int[]){count, side, side, 3}, batch->pixels));
+    int *rows = mem_new((size_t)count, sizeof *rows);
+    for (int i = 0; i < count; i++)
+        rows[i] = batch->pairs[i].photo;
+    struct tensor *features = gather(t, &t->images, rows, count);
+    free(rows);
+    return features;
 }
 
 static struct tensor *text_features(struct trainer *t, const struct batch *batch)
 {
-    int count = batch->kept_count;
-    int *rows = mem_new((size_t)count, sizeof *rows);
-    const char **texts = mem_new((size_t)count, sizeof *texts);
-    for (int i = 0; i < count; i++) {
-        rows[i] = batch->pairs[batch->kept[i]].text;
-        texts[i] = t->data.texts.items[rows[i]];
-    }
-    struct tensor *features;
-    if (t->texts.rows) {
-        features = gather(t, &t->texts, rows, count);
-    } else {
+    int count = batch->count;
+    if (!t->texts.rows) {
         struct packed_texts packed;
-        texts_pack(&packed, t->clip, texts, count);
-        features = clip_text_features(t->tape, t->clip, packed.ids, packed.lengths, count);
+        texts_pack(&packed, t->clip, (const char *const *)batch->texts, count);
+        struct tensor *features = clip_text_features(t->tape, t->clip, packed.ids, packed.lengths, count);
         texts_free(&packed);
+        return features;
     }
+    int *rows = mem_new((size_t)count, sizeof *rows);
+    for (int i = 0; i < count; i++)
+        rows[i] = batch->pairs[i].text;
+    struct tensor *features = gather(t, &t->texts, rows, count);
     free(rows);
-    free(texts);
     return features;
 }
 
@@ -105,12 +67,12 @@ static struct adamw optimizer_at(const struct trainer *t, int step, double facto
 }
 
 /* Random numbers depend on (seed, step) alone, so that a resumed run draws what the first would have drawn. */
-static void train_batch(struct trainer *t, struct batch *batch, struct prefetch *prefetch)
+static void train_batch(struct trainer *t, const struct batch *batch)
 {
     double factor = schedule_factor(&t->schedule, t->position.step);
     tape_seed(t->tape, (uint64_t)t->settings.seed << 32 | (uint32_t)t->position.step);
-    struct tensor *images = image_features(t, batch, prefetch);
-    if (images) {
+    if (batch->count >= 2) {
+        struct tensor *images = image_features(t, batch);
         struct tensor *loss = clip_loss(t->tape, t->clip, images, text_features(t, batch), NULL);
         struct adamw adamw = optimizer_at(t, t->position.step, factor);
         adamw_backward(t->tape, loss, t->clip->arena, &adamw);
@@ -118,41 +80,28 @@ static void train_batch(struct trainer *t, struct batch *batch, struct prefetch 
         t->unlogged++;
     }
     tape_reset(t->tape);
+    device_mark(t->dev);
     t->position.step++;
-    t->position.pair += batch->count;
+    t->position.pair += batch->drawn;
     report_step(t, t->settings.lr_head * factor);
-}
-
-static struct prefetch *open_prefetch(const struct trainer *t, const struct pair *pairs, int count, const char **paths)
-{
-    if (t->images.rows)
-        return NULL;
-    for (int i = 0; i < count; i++)
-        paths[i] = t->data.photos.items[pairs[i].photo];
-    return prefetch_open(&t->clip->preprocess, paths, (size_t)count, t->settings.workers);
 }
 
 int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err)
 {
-    int count, batch_size = t->settings.batch_size;
-    struct pair *pairs = dataset_epoch(&t->data, &t->settings, t->position.epoch, &count);
-    const struct pair *rest = pairs + t->position.pair;
-    int left = count - t->position.pair;
-    const char **paths = mem_new((size_t)left, sizeof *paths);
-    struct prefetch *prefetch = open_prefetch(t, rest, left, paths);
-    struct batch batch = {.kept = mem_new((size_t)batch_size, sizeof *batch.kept)};
-
-    /* A last batch of one pair has no negative to learn from. */
-    for (int done = 0; left - done >= 2 && !*stop && t->position.step < t->total_steps && !device_failed(t->dev);) {
-        batch.pairs = rest + done;
-        batch.count = left - done < batch_size ? left - done : batch_size;
-        train_batch(t, &batch, prefetch);
-        done += batch.count;
-    }
-    if (prefetch)
-        prefetch_close(prefetch);
-    free(batch.kept);
-    free(paths);
-    free(pairs);
-    return device_finish(t->dev, err);
+    struct loader_source source = {.data = &t->data,
+                                   .settings = &t->settings,
+                                   .preprocess = t->images.rows ? NULL : &t->clip->preprocess,
+                                   .bad = &t->bad,
+                                   .dev = t->dev};
+    struct loader *loader;
+    struct batch batch;
+    if (loader_open(&loader, &source, t->position.epoch, t->position.pair, err) != 0)
+        return -1;
+    int more = 1;
+    while (!*stop && t->position.step < t->total_steps && !device_failed(t->dev) &&
+           (more = loader_next(&batch, loader, err)) > 0)
+        train_batch(t, &batch);
+    t->epoch_waited = loader_waited(loader);
+    loader_close(loader);
+    return more < 0 ? -1 : device_finish(t->dev, err);
 }

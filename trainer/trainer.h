@@ -8,6 +8,7 @@
 #include "models/metrics.h"
 #include "runtime/util/progress.h"
 #include "trainer/features.h"
+#include "trainer/loader.h"
 #include "trainer/schedule.h"
 
 /* What a checkpoint carries besides the arena. */
@@ -30,6 +31,7 @@ struct trainer {
     struct device *dev;
     struct clip *clip;
     struct dataset data;
+    struct bad_samples bad;
     struct features images, texts; /* of locked towers; rows NULL otherwise */
     struct tape *tape;             /* records; evaluation uses one that does not */
     struct schedule schedule;
@@ -42,6 +44,7 @@ struct trainer {
     double logged_at; /* clock_seconds() of the last line */
     double epoch_loss;
     int epoch_losses;
+    double epoch_waited, all_waited, all_seconds; /* in which the device had no photos; of training steps in all */
     struct progress bar;
     FILE *log, *results;
 };
