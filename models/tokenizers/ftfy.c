@@ -1,6 +1,7 @@
 #include "models/tokenizers/ftfy.h"
 
 #include "models/tokenizers/html_text.h"
+#include "models/tokenizers/mojibake.h"
 #include "models/tokenizers/unicode.h"
 
 #include <stdlib.h>
@@ -13,6 +14,8 @@ enum {
     LONGEST_ENTITY = 24,    /* of the names that are unescaped */
     LONGEST_LINE = 1000000, /* code points */
     LONGEST_WIDE = 4,       /* code points that a full- or halfwidth form stands for */
+    BUDGET = 1 << 22,       /* code points that are looked at before no more changes are awaited... */
+    ROUNDS = 8,             /* ...and in long texts, so many rounds of each */
     ESCAPE = 0x1B,
     SHARP_S = 0xDF,
 };
@@ -150,6 +153,10 @@ static void plain_characters(struct points *out, const uint32_t *points, size_t 
 {
     for (size_t i = 0; i < count; i++) {
         uint32_t point = html_windows_1252(points[i]);
+        if (point == '\r' && i + 1 < count && points[i + 1] == '\n')
+            continue;
+        if (point == '\r' || point == 0x2028 || point == 0x2029)
+            point = '\n';
         if (!put_ligature(out, point) && !put_wide(out, point))
             put_straight(out, point);
     }
@@ -194,31 +201,40 @@ static void compose(struct points *out, const uint32_t *points, size_t count)
 
 /* ---- all ---- */
 
-/* Appends a line, fixed until nothing changes any more. */
-static void fix_line(struct points *out, const uint32_t *points, size_t count, bool with_entities)
+static void apply(struct points *line, fixer *fix)
 {
-    static fixer *const fixers[] = {unescape, plain_characters, remove_escapes, compose};
+    struct points out = {0};
+    points_reserve(&out, line->count + 1);
+    fix(&out, line->items, line->count);
+    free(line->items);
+    *line = out;
+}
+
+/* Whether that changed anything. */
+static bool fix_once(struct points *line, bool with_entities, size_t *budget)
+{
+    struct points before = {0};
+    points_append(&before, line->items, line->count);
+    if (with_entities)
+        apply(line, unescape);
+    mojibake_repair(line, budget);
+    apply(line, plain_characters);
+    apply(line, remove_escapes);
+    apply(line, compose);
+    bool changed =
+        line->count != before.count || memcmp(line->items, before.items, before.count * sizeof *before.items) != 0;
+    free(before.items);
+    return changed;
+}
+
+/* Appends a line, fixed until nothing changes any more. */
+static void fix_line(struct points *out, const uint32_t *points, size_t count, bool with_entities, size_t *budget)
+{
     struct points line = {0};
-    bool changed = true;
-    points_reserve(&line, count + 1);
-    for (size_t i = 0; i < count; i++)
-        points_put(&line, points[i]);
-    while (changed) {
-        struct points now = line;
-        for (size_t i = with_entities ? 0 : 1; i < COUNT(fixers); i++) {
-            struct points next = {0};
-            points_reserve(&next, now.count + 1);
-            fixers[i](&next, now.items, now.count);
-            if (now.items != line.items)
-                free(now.items);
-            now = next;
-        }
-        changed = now.count != line.count || memcmp(now.items, line.items, now.count * sizeof *now.items) != 0;
-        free(line.items);
-        line = now;
-    }
-    for (size_t i = 0; i < line.count; i++)
-        points_put(out, line.items[i]);
+    points_append(&line, points, count);
+    while (fix_once(&line, with_entities, budget) && *budget >= line.count)
+        *budget -= line.count;
+    points_append(out, line.items, line.count);
     free(line.items);
 }
 
@@ -226,6 +242,7 @@ void ftfy_fix(struct points *text)
 {
     struct points out = {0};
     bool with_entities = true;
+    size_t budget = BUDGET + ROUNDS * text->count;
     for (size_t start = 0, end; start < text->count; start = end) {
         for (end = start; end < text->count && end < start + LONGEST_LINE; end++) {
             with_entities = with_entities && text->items[end] != '<';
@@ -234,7 +251,7 @@ void ftfy_fix(struct points *text)
                 break;
             }
         }
-        fix_line(&out, text->items + start, end - start, with_entities);
+        fix_line(&out, text->items + start, end - start, with_entities, &budget);
     }
     free(text->items);
     *text = out;

@@ -2,11 +2,10 @@
  *
  *     ftfy_fix(&text);            // "It&rsquo;s “ﬁne”…" -> "It's \"fine\"…"
  *
- * What it does: unescapes entities that end in a semicolon (until a line has a "<"), gives C1 controls their Windows
- * meaning, takes Latin ligatures and full- and halfwidth forms apart, makes quotes straight, removes terminal escapes
- * and control characters, composes (NFC); again until nothing changes.
- * Left out: line ends, as all blanks become spaces later, and fix_encoding, which guesses at text that was decoded with
- * the wrong encoding ("sÃ³" for "só"). Text without such mojibake is given as ftfy gives it.
+ * What it does: unescapes entities that end in a semicolon (until a line has a "<"), repairs mojibake, gives C1
+ * controls their Windows meaning, takes Latin ligatures and full- and halfwidth forms apart, makes quotes straight,
+ * removes terminal escapes and control characters, composes (NFC); again until nothing changes. Some texts change for
+ * as many rounds as they have characters; long ones of those are left after millions of looks at a character.
  */
 #ifndef OCLIP_FTFY_H
 #define OCLIP_FTFY_H

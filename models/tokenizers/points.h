@@ -31,4 +31,11 @@ static inline void points_put(struct points *points, uint32_t point)
     points->items[points->count++] = point;
 }
 
+static inline void points_append(struct points *points, const uint32_t *more, size_t count) // more: [count]
+{
+    points_reserve(points, count + 1);
+    for (size_t i = 0; i < count; i++)
+        points->items[points->count++] = more[i];
+}
+
 #endif
