@@ -121,7 +121,9 @@ void accuracy_measure(struct accuracy *accuracy, const float *images, const floa
     }
     *accuracy = (struct accuracy){
         .top1 = photos ? (double)top1 / (double)photos : 0,
-        .top5 = photos ? (double)top5 / (double)photos : 0,
+        .top5 = classes < 5 ? (double)NAN
+                : photos    ? (double)top5 / (double)photos
+                            : 0,
         .mean_per_class_recall = present ? recalls / (double)present : 0,
     };
     free(asked);

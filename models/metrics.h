@@ -27,7 +27,7 @@ void recall_measure(struct recall *recall, const float *images, const float *tex
                     size_t captions, size_t dim);
 
 struct accuracy {
-    double top1, top5;
+    double top1, top5;            /* top5: NaN when there are fewer than five classes, as in CLIP_benchmark */
     double mean_per_class_recall; /* top1 of each class that has photos, averaged over them */
 };
 

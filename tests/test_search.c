@@ -369,6 +369,8 @@ static void accuracy_by_hand(void **state)
     assert_true(fabs(accuracy.top1 - 0.5) < 1e-12);
     assert_true(fabs(accuracy.top5 - 0.75) < 1e-12);
     assert_true(fabs(accuracy.mean_per_class_recall - (1.0 / 3 + 1) / 2) < 1e-12);
+    accuracy_measure(&accuracy, images, classes, label_of, 4, 4, AXES);
+    assert_true(accuracy.top1 > 0 && isnan(accuracy.top5));
 }
 
 int main(void)

@@ -149,11 +149,16 @@ static void print_metrics(json_t *metrics, const struct task *task, const struct
     const char *name;
     json_t *value;
     if (s->session.json) {
-        text_print_json(json_pack("{s:o, s:o, s:s, s:O}", "dataset", text_json(task->table), "model",
-                                  text_json(s->session.model), "task", task->name, "metrics", metrics));
+        text_print_json(json_pack("{s:o, s:o, s:s, s:s, s:O}", "dataset", text_json(task->table), "model",
+                                  text_json(s->session.model), "pretrained", "", "task", task->name, "metrics",
+                                  metrics));
         return;
     }
-    json_object_foreach(metrics, name, value) printf("%-28s %.4f\n", name, json_number_value(value));
+    json_object_foreach(metrics, name, value)
+    {
+        if (!json_is_null(value))
+            printf("%-28s %.4f\n", name, json_number_value(value));
+    }
 }
 
 static int run_task(const struct task *task, const struct settings *s, struct error *err)

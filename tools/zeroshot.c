@@ -10,12 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void normalise(float *row, size_t dim)
+static double length_of(const float *row, size_t dim)
 {
     double sum = 0;
     for (size_t j = 0; j < dim; j++)
         sum += (double)row[j] * (double)row[j];
-    float factor = (float)(1 / fmax(sqrt(sum), 1e-12));
+    return sqrt(sum);
+}
+
+static void normalise(float *row, size_t dim)
+{
+    float factor = (float)(1 / fmax(length_of(row, dim), 1e-12));
     for (size_t j = 0; j < dim; j++)
         row[j] *= factor;
 }
@@ -66,8 +71,8 @@ static bool load_cached(float *rows, const char *path, size_t classes, size_t di
     if (!file_exists(path) || npy_read(&npy, path, &ignored) != 0)
         return false;
     bool fits = npy.ndim == 2 && npy.shape[0] == (long)classes && npy.shape[1] == (long)dim;
-    for (size_t i = 0; fits && i < classes * dim; i++)
-        fits = isfinite(npy.data[i]);
+    for (size_t c = 0; fits && c < classes; c++) /* damage hardly keeps a row's length */
+        fits = fabs(length_of(npy.data + c * dim, dim) - 1) < 1e-3;
     if (fits)
         memcpy(rows, npy.data, classes * dim * sizeof *rows);
     npy_free(&npy);
