@@ -49,6 +49,8 @@ static const struct call {
     {"$T/evaluate --model model --data table.csv --image-root photos --json", EXIT_OK, NULL,
      "\"image_retrieval_recall@5\":1.0"},
     {"$T/evaluate --model model --labels labels.csv --classes words.txt", EXIT_OK, NULL, "mean_per_class_recall"},
+    {"$T/evaluate --model model --labels labels.csv --classes words.txt --json | sed 's/:[01][.][0-9]*/:N/g'", EXIT_OK,
+     NULL, "\"task\":\"zeroshot_classification\",\"metrics\":{\"acc1\":N,\"acc5\":null,\"mean_per_class_recall\":N}}"},
 
     /* a photo with orientation 6, and what it shows as its second row */
     {"$T/embed --exif-orientation --model model --images turned.txt --out x.npy && tail -c 96 x.npy >upright && "
@@ -79,6 +81,34 @@ static const struct call {
     {"$T/retrieve --gallery photos x", EXIT_BAD_DATA, "no trained model found", NULL},
     {"$T/retrieve --gallery photos --model nowhere x", EXIT_BAD_DATA, "nowhere/config.json", NULL},
     {"$T/retrieve --gallery photos --model cut x", EXIT_BAD_DATA, "cut/model.safetensors", NULL},
+    {"$T/retrieve --gallery photos --model words.txt x", EXIT_BAD_DATA, "words.txt: is a file", NULL},
+    {"cp model/model.safetensors w.pt && $T/retrieve --gallery photos --model w.pt x", EXIT_BAD_DATA,
+     "torch.load('w.pt', map_location='cpu', weights_only=True)", NULL},
+    {"cp -r model old && mv old/model.safetensors old/pytorch_model.bin && $T/embed --model old --texts words.txt "
+     "--out x",
+     EXIT_BAD_DATA, "old/pytorch_model.bin: a PyTorch pickle", NULL},
+    {"cp -r model long && printf '\\0\\0\\0\\0\\0\\0\\0\\1{}' > long/model.safetensors && $T/embed --model long "
+     "--texts "
+     "words.txt --out x",
+     EXIT_BAD_DATA, "long/model.safetensors: the header is longer than the file or 100 MB", NULL},
+    {"cp -r model torn && LC_ALL=C sed -i 's/\"data_offsets\":\\[0,/\"data_offsets\":[4,/' torn/model.safetensors && "
+     "$T/embed --model torn --texts words.txt --out x",
+     EXIT_BAD_DATA, "torn/model.safetensors: tensor '", NULL},
+    {"cp -r model deep && sed -i 's/num_hidden_layers\": [0-9]*/num_hidden_layers\": 9/' deep/config.json && $T/embed "
+     "--model deep --texts words.txt --out x",
+     EXIT_BAD_DATA, "is missing (dinov2 layout); is this the file its config.json says?", NULL},
+    {"cp -r model flat && sed -i 's/num_hidden_layers\": [0-9]*/num_hidden_layers\": 1/' flat/config.json && $T/embed "
+     "--model flat --texts words.txt --out x",
+     EXIT_BAD_DATA, "flat/model.safetensors: tensor ", NULL},
+    {"cp -r model wide && sed -i 's/hidden_size\": [0-9]*/hidden_size\": 256/' wide/config.json && $T/embed --model "
+     "wide "
+     "--texts words.txt --out x",
+     EXIT_BAD_DATA, "but its config.json asks for", NULL},
+    {"cp -r model vast && sed -i 's/hidden_size\": [0-9]*/hidden_size\": 2147483647/' vast/config.json && $T/embed "
+     "--model vast --texts words.txt --out x",
+     EXIT_BAD_DATA, "\"hidden_size\" must be a whole number", NULL},
+    {"cp -r model odd && seq 9 >> odd/vocab.txt && $T/embed --model odd --texts words.txt --out x", EXIT_BAD_DATA,
+     "but the tokenizer beside it gives ids up to", NULL},
 
     /* wrong data */
     {"$T/retrieve --gallery nowhere --model model x", EXIT_BAD_DATA, "nowhere: no such folder", NULL},
@@ -89,6 +119,8 @@ static const struct call {
     {"$T/retrieve --gallery photos --model model --index words.txt x", EXIT_BAD_DATA, "words.txt: the index is damaged",
      NULL},
     {"$T/retrieve --gallery photos --model model --image broken/bad.jpg", EXIT_BAD_DATA, "broken/bad.jpg", NULL},
+    {"echo P6 99999 99999 255 > vast.ppm && $T/retrieve --gallery photos --model model --image vast.ppm", EXIT_BAD_DATA,
+     "vast.ppm: 99999 x 99999 is more than the 200000000 pixels", NULL},
     {"$T/retrieve --gallery photos --model model --html nowhere/x.html x", EXIT_BAD_DATA, "nowhere/x.html", NULL},
     {"$T/embed --model model --images broken --out x.npy", EXIT_BAD_DATA, "broken/bad.jpg", NULL},
     {"$T/embed --model model --texts nowhere.txt --out x.npy", EXIT_BAD_DATA, "nowhere.txt", NULL},

@@ -1,5 +1,6 @@
 #include "models/files/hub.h"
 
+#include "models/files/safetensors.h"
 #include "runtime/util/file.h"
 
 #include <ctype.h>
@@ -59,9 +60,25 @@ static char *main_snapshot(const char *model)
     return snapshot;
 }
 
+/* People name the weights where the folder around them is meant. */
+static int refuse_file(const char *path, struct error *err)
+{
+    static const char *const pickles[] = {".bin", ".pt", ".pth"};
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    char *folder = mem_format("%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    error_set(err, EXIT_BAD_DATA, "%s: is a file; name the model's folder, which has a config.json", path);
+    for (size_t i = 0; dot && i < sizeof pickles / sizeof *pickles; i++)
+        if (strcmp(dot, pickles[i]) == 0)
+            safetensors_refuse_pickle(path, folder, err);
+    free(folder);
+    return -1;
+}
+
 int hub_folder(char **folder, const char *name, struct error *err)
 {
     if (strncmp(name, "hf:", 3) != 0) {
+        if (file_exists(name) && !file_is_folder(name))
+            return refuse_file(name, err);
         *folder = mem_format("%s", name);
         return 0;
     }

@@ -13,7 +13,7 @@
 
 #include "runtime/util/error.h"
 
-/* A name without "hf:" is a folder, and comes back as it is; caller frees. */
+/* A name without "hf:" is a folder, and comes back as it is; a file is refused. Caller frees. */
 int hub_folder(char **folder, const char *name, struct error *err) MUST_CHECK;
 
 #endif

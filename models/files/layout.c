@@ -161,8 +161,9 @@ static int load_row(struct arena *arena, const struct param *param, const struct
 {
     const struct stored_tensor *stored = safetensors_take(file, theirs);
     if (!stored)
-        return error_set(err, EXIT_BAD_DATA, "tensor %s is missing (%s layout); is this the file its config.json says?",
-                         theirs, layout->name);
+        return error_set(
+            err, EXIT_BAD_DATA, "%s: tensor %s is missing (%s layout); is this the file its config.json says?",
+            safetensors_count(file) > 0 ? safetensors_at(file, 0)->file : "no tensors", theirs, layout->name);
     struct stored_tensor want;
     their_shape(&want, row, param->tensor);
     if (check_shape(stored, &want, err) != 0)

@@ -41,6 +41,9 @@ int safetensors_open_shards(struct safetensors **file, const char *const *paths,
  * open_clip_model.safetensors. Where only a PyTorch pickle stands, the error says how to convert it. */
 int safetensors_open_folder(struct safetensors **file, const char *folder, struct error *err) MUST_CHECK;
 
+/* That error, for a pickle of which the folder should hold what it is converted to; returns -1. */
+int safetensors_refuse_pickle(const char *pickle, const char *folder, struct error *err);
+
 void safetensors_close(struct safetensors *file);
 
 int safetensors_count(const struct safetensors *file);

@@ -98,7 +98,18 @@ static char *find_pickle(const char *folder)
     return found;
 }
 
-/* No weights that can be read: says what to do about those that cannot. Pickles run the code that is in them. */
+int safetensors_refuse_pickle(const char *pickle, const char *folder, struct error *err)
+{
+    return error_set(err, EXIT_BAD_DATA,
+                     "%s: a PyTorch pickle, which can run code, and there is no model.safetensors beside it; if you "
+                     "trust it, convert it: python -c \"import torch, safetensors.torch as s; "
+                     "d = torch.load('%s', map_location='cpu', weights_only=True); d = d.get('state_dict', d); "
+                     "s.save_file({k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}, "
+                     "'%s/model.safetensors')\"",
+                     pickle, pickle, folder);
+}
+
+/* No weights that can be read: says what to do about those that cannot. */
 static int refuse_folder(const char *folder, struct error *err)
 {
     char *pickle = find_pickle(folder);
@@ -107,13 +118,7 @@ static int refuse_folder(const char *folder, struct error *err)
     else if (!pickle)
         error_set(err, EXIT_BAD_DATA, "%s: no model.safetensors in this folder", folder);
     else
-        error_set(err, EXIT_BAD_DATA,
-                  "%s: no model.safetensors, and %s is a PyTorch pickle, which can run code; if you trust it, convert "
-                  "it: python -c \"import torch, safetensors.torch as s; "
-                  "d = torch.load('%s', map_location='cpu', weights_only=True); d = d.get('state_dict', d); "
-                  "s.save_file({k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}, "
-                  "'%s/model.safetensors')\"",
-                  folder, pickle, pickle, folder);
+        safetensors_refuse_pickle(pickle, folder, err);
     free(pickle);
     return -1;
 }
