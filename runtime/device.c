@@ -3,6 +3,7 @@
 
 #include "runtime/abilities.h"
 #include "runtime/opencl.h"
+#include "runtime/paths.h"
 #include "runtime/util/file.h"
 
 #include <ctype.h>
@@ -236,6 +237,17 @@ static int no_match(const struct found *found, const char *spec, struct error *e
                      spec, list);
 }
 
+/* OCLIP_WITH and OCLIP_WITHOUT: so that every test can be run with a fast path forced or off. */
+static int choose_paths(struct device *dev, struct error *err)
+{
+    unsigned on = 0;
+    const char *with = getenv("OCLIP_WITH");
+    if (with && paths_parse(&on, with, err) != 0)
+        return error_wrap(err, "OCLIP_WITH");
+    dev->paths = paths_default(&dev->info) | on;
+    return device_go_without(dev, getenv("OCLIP_WITHOUT"), err) != 0 ? error_wrap(err, "OCLIP_WITHOUT") : 0;
+}
+
 int device_open(struct device **out, const char *spec, struct error *err)
 {
     struct found found;
@@ -251,6 +263,10 @@ int device_open(struct device **out, const char *spec, struct error *err)
     dev->info = found.infos[chosen];
     dev->id = found.ids[chosen];
     found_free(&found);
+    if (choose_paths(dev, err) != 0) {
+        free(dev);
+        return -1;
+    }
 
     cl_int code;
     dev->context = clCreateContext(NULL, 1, &dev->id, NULL, NULL, &code);

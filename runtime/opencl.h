@@ -22,6 +22,7 @@ struct device {
     cl_event mark;                         /* the last of device_mark(); NULL before any */
     struct pool *pool;                     /* runtime/buffer.c */
     struct program *programs;              /* runtime/program.c: a list */
+    unsigned paths;                        /* runtime/paths.c: the fast paths that are on */
     bool program_cache_off;                /* the disk cache was unusable and has been warned about */
     struct gemm_choices *choices;          /* runtime/gemm/gemm.c */
     struct selftests *selftests;           /* runtime/selftest.c */

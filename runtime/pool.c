@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "runtime/pool.h"
 
+#include "runtime/paths.h"
+
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -18,7 +20,7 @@ struct pool *pool_new(void)
 static void *new_huge_pages(const struct device *dev, size_t bytes)
 {
     const size_t page = 2 << 20;
-    if (dev->info.device_class != DEVICE_CPU || bytes < page)
+    if (dev->info.device_class != DEVICE_CPU || bytes < page || !path_is_on(dev, PATH_HUGE_PAGES))
         return NULL;
     size_t rounded = (bytes + page - 1) / page * page;
     void *memory = aligned_alloc(page, rounded);

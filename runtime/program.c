@@ -1,6 +1,7 @@
 #include "runtime/program.h"
 
 #include "runtime/kernel_sources.h"
+#include "runtime/paths.h"
 #include "runtime/quirks.h"
 #include "runtime/util/file.h"
 #include "runtime/util/hash.h"
@@ -38,7 +39,7 @@ static const char *source_of(const char *file)
 static char *full_options(const struct device *dev, const char *options)
 {
     return mem_format("-w -cl-std=CL1.2 -cl-kernel-arg-info -DVEC=%d -DGROUP=%d -DCHUNK=2048 %s %s",
-                      device_vector_width(dev), device_group_size(dev), quirks_build_options(&dev->info), options);
+                      device_vector_width(dev), device_group_size(dev), quirks_of(&dev->info).build_options, options);
 }
 
 static struct hash entry_key(const struct device *dev, const char *source, const char *options)
@@ -68,7 +69,7 @@ static cl_program load_entry(struct device *dev, struct hash key, const char *op
     struct file_map map = {0};
     struct error ignored;
     cl_program program = NULL;
-    if (!file_exists(path) || file_map(&map, path, &ignored) != 0)
+    if (!path_is_on(dev, PATH_PROGRAM_CACHE) || !file_exists(path) || file_map(&map, path, &ignored) != 0)
         goto done;
 
     struct entry_head head;
@@ -102,7 +103,7 @@ done:
 static void save_entry(struct device *dev, cl_program program, struct hash key)
 {
     size_t size = 0;
-    if (dev->program_cache_off ||
+    if (!path_is_on(dev, PATH_PROGRAM_CACHE) || dev->program_cache_off ||
         clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS || size == 0)
         return;
     unsigned char *binary = mem_new(size, 1);

@@ -27,6 +27,10 @@ static const struct call {
     /* what is right */
     {"$T/devices", EXIT_OK, NULL, "<- auto"},
     {"$T/devices --json", EXIT_OK, NULL, "{\"devices\":[{\"index\":0,"},
+    {"$T/devices --paths", EXIT_OK, NULL, "packed-weights  weights"},
+    {"$T/retrieve --gallery photos --model model --without tile,attention,packed-weights 'a dog'", EXIT_OK, NULL,
+     "  photos/"},
+    {"$T/retrieve --gallery photos --model model --without haste 'a dog'", EXIT_USAGE, "no fast path \"haste\"", NULL},
     {"mkdir icds && echo /nowhere/libx.so >icds/x.icd && OCL_ICD_VENDORS=$PWD/icds $T/devices --check 0",
      EXIT_NO_DEVICE, "no OpenCL platform", "icds/x.icd names /nowhere/libx.so, which is not there"},
     {"$T/retrieve --help", EXIT_OK, NULL, "--gallery"},

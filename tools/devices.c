@@ -1,5 +1,6 @@
 /* Lists the OpenCL devices as clinfo numbers them, with what oclip knows of each. */
 #include "runtime/device.h"
+#include "runtime/paths.h"
 #include "runtime/selftest.h"
 #include "runtime/util/file.h"
 #include "runtime/util/options.h"
@@ -193,6 +194,13 @@ static void print_all(const struct device_info *infos, int count, int automatic,
     cache_free(&programs);
 }
 
+static int print_paths(void)
+{
+    for (int path = 0; path < PATHS; path++)
+        printf("%-15s %s\n", path_rows[path].name, path_rows[path].what);
+    return EXIT_OK;
+}
+
 static int check(const char *spec)
 {
     struct error err = {0};
@@ -211,18 +219,22 @@ static int check(const char *spec)
 int main(int argc, char **argv)
 {
     struct error err = {0};
-    bool json = false;
+    bool json = false, paths = false;
     const char *checked = NULL;
     struct device_info *infos;
     struct device *dev;
     int count, automatic = -1;
-    const struct option_row rows[] = {{"json", OPTION_FLAG, &json, NULL, "one JSON object", 0},
-                                      {"check", OPTION_TEXT, &checked, "DEVICE",
-                                       "test this device's kernels anew, and say what is wrong with drivers", 0},
-                                      {0}};
+    const struct option_row rows[] = {
+        {"json", OPTION_FLAG, &json, NULL, "one JSON object", 0},
+        {"check", OPTION_TEXT, &checked, "DEVICE",
+         "test this device's kernels anew, and say what is wrong with drivers", 0},
+        {"paths", OPTION_FLAG, &paths, NULL, "list the fast paths, each of which --without can switch off", 0},
+        {0}};
     if (options_parse("devices", "", "Lists the OpenCL devices; what --device takes are their numbers or names.", rows,
                       argc, argv, &err) < 0)
         return error_report(&err);
+    if (paths)
+        return print_paths();
     if (checked)
         return check(checked);
     if (device_list(&infos, &count, &err) != 0)

@@ -1,6 +1,7 @@
 #include "tools/session.h"
 
 #include "runtime/gemm/gemm.h"
+#include "runtime/paths.h"
 #include "runtime/util/file.h"
 
 #include <glob.h>
@@ -60,6 +61,10 @@ int session_open_device(struct session *session, struct error *err)
         return error_set(err, EXIT_USAGE, "--workers %d: must be from 0 to %d", session->workers, WORKERS_MAX);
     if (device_open(&session->dev, session->device_spec ? session->device_spec : "auto", err) != 0)
         return -1;
+    if (device_go_without(session->dev, session->without, err) != 0) {
+        session_close(session);
+        return -1;
+    }
     session_say(session, "%s\n", device_info(session->dev)->label);
     session->precision = gemm_set_precision(session->dev, session->precision ? session->precision : "fp32");
     return 0;

@@ -1,5 +1,6 @@
 /* ./trainer: opens data, device and model, runs the epochs, leaves a model folder. */
 #include "runtime/gemm/gemm.h"
+#include "runtime/paths.h"
 #include "runtime/profile.h"
 #include "trainer/trainer.h"
 #include "trainer/vocabulary.h"
@@ -243,7 +244,9 @@ static int open_all(struct trainer *t, struct error *err)
     if (t->settings.sample)
         choose_sample(&t->settings);
     t->bad = (struct bad_samples){.limit = t->settings.max_bad_samples, .quiet = t->settings.quiet};
-    if (dataset_open(&t->data, &t->settings, &t->bad, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0)
+    if (dataset_open(&t->data, &t->settings, &t->bad, err) != 0 ||
+        device_open(&t->dev, t->settings.device, err) != 0 ||
+        device_go_without(t->dev, t->settings.without, err) != 0)
         return -1;
     if (t->settings.profile)
         device_profile_start(t->dev);

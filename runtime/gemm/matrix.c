@@ -3,6 +3,7 @@
 
 #include "runtime/launch.h"
 #include "runtime/opencl.h"
+#include "runtime/paths.h"
 #include "runtime/profile.h"
 #include "runtime/program.h"
 
@@ -46,7 +47,8 @@ static bool compiles(struct device *dev, const struct matrix_unit *unit, enum pr
 
 const struct matrix_unit *matrix_find(struct device *dev, enum precision precision)
 {
-    if (precision == PRECISION_FP32 || dev->info.device_class != DEVICE_GPU || device_failed(dev))
+    if (precision == PRECISION_FP32 || dev->info.device_class != DEVICE_GPU || !path_is_on(dev, PATH_MATRIX) ||
+        device_failed(dev))
         return NULL;
     for (const struct matrix_unit *unit = matrix_units; unit->name; unit++)
         if (strcasestr(dev->info.vendor, unit->vendor) && (unit->bf16 || precision == PRECISION_FP16) &&

@@ -1,6 +1,7 @@
 /* The packed register-tile kernel for CPU-class devices (cl/gemm_tile.cl). */
 #include "runtime/gemm/gemm.h"
 #include "runtime/launch.h"
+#include "runtime/paths.h"
 #include "runtime/profile.h"
 
 #include <limits.h>
@@ -77,7 +78,7 @@ static struct tensor *pack_b(struct device *dev, const struct gemm *call)
 {
     const struct tile *tile = tile_of(dev);
     int panel = tile->vectors * tile->vector;
-    bool keep = call->b->constant && call->b_transposed;
+    bool keep = call->b->constant && call->b_transposed && path_is_on(dev, PATH_PACKED_WEIGHTS);
     if (keep && call->b->packed) {
         struct tensor *packed = mem_new(1, sizeof *packed);
         *packed = (struct tensor){.dev = dev, .dtype = DTYPE_F32, .ndim = 1, .buffer = buffer_share(call->b->packed)};
@@ -92,7 +93,7 @@ static struct tensor *pack_b(struct device *dev, const struct gemm *call)
 static bool supports(const struct device *dev, const struct gemm *call)
 {
     (void)call;
-    return device_info(dev)->device_class == DEVICE_CPU;
+    return device_info(dev)->device_class == DEVICE_CPU && path_is_on(dev, PATH_TILE);
 }
 
 static void run(struct device *dev, const struct gemm *call)

@@ -1,6 +1,7 @@
 #include "runtime/ops/attention.h"
 
 #include "runtime/launch.h"
+#include "runtime/paths.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static struct attention_shape shape_for(struct device *dev, int heads, int head_
                                     .causal = causal};
     char name[128];
     snprintf(name, sizeof name, "attention %s", build_options(&shape).text);
-    if (!selftest_passes(dev, name, attention_error, &shape, 1e-4))
+    if (!path_is_on(dev, PATH_ATTENTION) || !selftest_passes(dev, name, attention_error, &shape, 1e-4))
         shape.form = plain_form;
     return shape;
 }
