@@ -8,18 +8,15 @@
 #define NR (NV * VEC)
 #define ONE_ITEM kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 
-// Rows i to i + MR (those past the last read it again, or zeros) of A times one panel.
-static inline void multiply_tile(vfloat acc[MR][NV], global const float *a, global const float *panel, int i, int m, int k)
+// Adds rows i to i + MR (those past the last read it again, or zeros) of A times one panel, steps `from` to `to` of k.
+static inline void multiply_tile(vfloat acc[MR][NV], global const float *a, global const float *panel, int i, int m, int k,
+                                 int from, int to)
 {
     global const float *row[MR];
 #pragma unroll
-    for (int r = 0; r < MR; r++) {
+    for (int r = 0; r < MR; r++)
         row[r] = A_PACKED ? a + (size_t)i * k + r : a + (size_t)min(i + r, m - 1) * k;
-#pragma unroll
-        for (int v = 0; v < NV; v++)
-            acc[r][v] = 0;
-    }
-    for (int p = 0; p < k; p++) {
+    for (int p = from; p < to; p++) {
         vfloat b[NV];
 #pragma unroll
         for (int v = 0; v < NV; v++)
@@ -35,20 +32,35 @@ static inline void multiply_tile(vfloat acc[MR][NV], global const float *a, glob
 }
 
 ONE_ITEM void gemm_tile(global float *c, global const float *a, global const float *packed, global const float *bias,
-                        global const float *residual, int m, int n, int k, int strip, int accumulate, int activation)
+                        global const float *residual, int m, int n, int k, int strip, int block, int accumulate,
+                        int activation)
 {
     int column = (int)get_group_id(0) * NR, first = (int)get_group_id(1) * strip;
     global const float *panel = packed + (size_t)column * k;
-    for (int i = first; i < min(m, first + strip); i += MR) {
-        vfloat acc[MR][NV];
-        multiply_tile(acc, a, panel, i, m, k);
+    for (int from = 0; from < k; from += block) { // what the steps before have come to lies in c
+        int to = min(k, from + block);
+        for (int i = first; i < min(m, first + strip); i += MR) {
+            vfloat acc[MR][NV];
 #pragma unroll
-        for (int r = 0; r < MR; r++) {
+            for (int r = 0; r < MR; r++)
 #pragma unroll
-            for (int v = 0; v < NV; v++) {
-                int j = column + v * VEC;
-                if (i + r < m && j < n)
-                    store_product(c, bias, residual, i + r, j, n, acc[r][v], accumulate, activation);
+                for (int v = 0; v < NV; v++)
+                    acc[r][v] = from > 0 && i + r < m && column + v * VEC < n
+                                    ? vec_load(c + (size_t)(i + r) * n, column + v * VEC, n, 0)
+                                    : (vfloat)0;
+            multiply_tile(acc, a, panel, i, m, k, from, to);
+#pragma unroll
+            for (int r = 0; r < MR; r++) {
+#pragma unroll
+                for (int v = 0; v < NV; v++) {
+                    int j = column + v * VEC;
+                    if (i + r >= m || j >= n)
+                        continue;
+                    if (to < k)
+                        vec_store(c + (size_t)(i + r) * n, j, n, acc[r][v]);
+                    else
+                        store_product(c, bias, residual, i + r, j, n, acc[r][v], accumulate, activation);
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 #include "runtime/device.h"
 
 #include "runtime/abilities.h"
+#include "runtime/gemm/gemm.h"
 #include "runtime/opencl.h"
 #include "runtime/paths.h"
 #include "runtime/util/file.h"
@@ -276,6 +277,7 @@ int device_open(struct device **out, const char *spec, struct error *err)
     if (opencl_failed(dev, code, "cannot create a queue"))
         goto failed_queue;
     dev->pool = pool_new();
+    gemm_set_tuning(dev, "quick");
     *out = dev;
     return 0;
 
@@ -296,6 +298,7 @@ void device_close(struct device *dev)
         clReleaseEvent(dev->mark);
     profile_free(dev->profile);
     gemm_choices_free(dev->choices);
+    tuning_free(dev->tuning);
     selftests_free(dev->selftests);
     programs_free(dev->programs);
     pool_free(dev->pool);

@@ -9,6 +9,8 @@
 struct pool;
 struct program;
 struct gemm_choices;
+struct tuning;
+struct tune_mode;
 struct matrix_unit;
 struct selftests;
 struct profile;
@@ -24,7 +26,9 @@ struct device {
     struct program *programs;              /* runtime/program.c: a list */
     unsigned paths;                        /* runtime/paths.c: the fast paths that are on */
     bool program_cache_off;                /* the disk cache was unusable and has been warned about */
-    struct gemm_choices *choices;          /* runtime/gemm/gemm.c */
+    struct gemm_choices *choices;          /* runtime/gemm/choice.c */
+    struct tuning *tuning;                 /* runtime/tuning.c; NULL until it is read */
+    const struct tune_mode *tune_mode;     /* runtime/gemm/tune.c */
     struct selftests *selftests;           /* runtime/selftest.c */
     const struct matrix_unit *matrix_unit; /* runtime/gemm/matrix.c: what products may run on; NULL: none */
     enum precision precision;              /* of products on it */
@@ -60,6 +64,7 @@ void pool_free(struct pool *pool);
 struct pool *pool_new(void);
 void programs_free(struct program *programs);
 void gemm_choices_free(struct gemm_choices *choices);
+void tuning_free(struct tuning *tuning);
 void selftests_free(struct selftests *tests);
 void profile_free(struct profile *profile);
 

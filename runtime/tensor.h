@@ -30,6 +30,7 @@ struct tensor {
     size_t in_bucket;      /* from this number on */
     int uses;              /* of a trained parameter: nodes on a tape that will add to its gradient */
     struct buffer *packed; /* derived from a constant; freed with the tensor */
+    int packed_panel;      /* how: columns of a panel */
 };
 
 struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const int *dim);

@@ -25,6 +25,7 @@ static const struct bend wrong_scale = {"SCALE rsqrt((float)HEAD_DIM)",
                                         "SCALE (rsqrt((float)HEAD_DIM) * (LANES > 1 || SPLIT > 1 ? 1.5f : 1))"},
                          unbuildable = {"#if LANES == 1", "#if LANES > 1 || SPLIT > 1\n#error not with this driver\n"
                                                           "#endif\n#if LANES == 1"},
+                         wrong_block = {"acc[r][v] = from > 0 &&", "acc[r][v] = from > 600 &&"},
                          wrong_sum = {"acc[r][v] = fma(x, b[v], acc[r][v])", "acc[r][v] = fma(x, b[0], b[v])"};
 
 typedef void *create_program(void *context, unsigned count, const char **texts, const size_t *sizes, int *code);
@@ -183,7 +184,32 @@ static void wrong_product_is_not_used(void **state)
     assert_string_not_equal(backend, "tile");
     const char *forced = getenv("OCLIP_DEVICE_CLASS");
     if (!forced || strcmp(forced, "gpu") != 0) /* no tile on GPUs */
-        assert_int_equal(times(said, "tile gives wrong products on this driver"), 1);
+        assert_int_equal(times(said, "product fp32 NN by tile gives wrong results on this driver"), 1);
+    free(said);
+    free(log);
+    scratch_free(cache);
+}
+
+/* What a tuning file asks for is checked before it is believed. */
+static void wrong_setting_is_not_used(void **state)
+{
+    (void)state;
+    static const char tuned[] = "* | * | gemm fp32 NN 64 64 64 | tile block=256 | 100\n";
+    char *cache = scratch_new(), *log = mem_format("%s/log", cache), backend[32];
+    float c;
+    free(scratch_file(cache, "tuning.txt", tuned, strlen(tuned)));
+    bend = &wrong_block;
+    stderr_begin(log);
+    multiply(&c, backend, cache);
+    multiply(&c, backend, cache);
+    char *said = stderr_end(log);
+    bend = NULL;
+    assert_float_equal(c, 40, 1e-4);
+    const char *forced = getenv("OCLIP_DEVICE_CLASS");
+    if (!forced || strcmp(forced, "gpu") != 0) {
+        assert_string_equal(backend, "tile"); /* in its usual settings, which are right */
+        assert_int_equal(times(said, "product fp32 NN by tile block=256 gives wrong results on this driver"), 1);
+    }
     free(said);
     free(log);
     scratch_free(cache);
@@ -195,6 +221,7 @@ int main(void)
         cmocka_unit_test(wrong_attention_is_not_used),
         cmocka_unit_test(attention_that_does_not_build_is_not_used),
         cmocka_unit_test(wrong_product_is_not_used),
+        cmocka_unit_test(wrong_setting_is_not_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

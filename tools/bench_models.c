@@ -1,5 +1,6 @@
 /* bench: towers and training steps. MODEL is a preset with random weights (models/presets.h), or a folder. */
 #include "models/presets.h"
+#include "runtime/gemm/gemm.h"
 #include "runtime/ops/adamw.h"
 #include "runtime/util/file.h"
 #include "runtime/util/random.h"
@@ -246,10 +247,55 @@ static int run_train(struct bench *bench, const char *const *words, int count, s
     return run_model(bench, "train", words, count, err);
 }
 
+static void print_choice(void *context, const char *work, const char *choice, double gflops)
+{
+    const struct bench *bench = context;
+    if (bench->session.json)
+        printf("{\"case\":\"tune\",\"work\":\"%s\",\"choice\":\"%s\",\"gflops\":%.6g}\n", work, choice, gflops);
+    else if (gflops > 0)
+        printf("%-36s %-36s %8.1f GFLOP/s\n", work, choice, gflops);
+    else
+        printf("%-36s %-36s not measured\n", work, choice);
+}
+
+/* Every product that training on --batch pairs makes, and looking at a single picture or text. */
+static void make_all_products(struct step *step)
+{
+    const struct clip *clip = step->clip;
+    if (clip->has_image && clip->has_text)
+        train_step(step);
+    step->batch = 1;
+    step->texts.total = step->texts.lengths ? step->texts.lengths[0] : 0;
+    step->texts.count = step->texts.lengths ? 1 : 0;
+    if (clip->has_image)
+        image_step(step);
+    if (clip->has_text)
+        text_step(step);
+}
+
+static int run_tune(struct bench *bench, const char *const *words, int count, struct error *err)
+{
+    struct step step;
+    if (count < 1)
+        return error_set(err, EXIT_USAGE, "tune wants a model: a preset (%s) or a folder", preset_names());
+    gemm_set_tuning(bench->session.dev, bench->session.tune ? bench->session.tune : "full");
+    int result = step_open(bench, &step, words[0], true, err);
+    if (result == 0) {
+        make_all_products(&step);
+        result = device_finish(bench->session.dev, err);
+    }
+    if (result == 0)
+        gemm_each_choice(bench->session.dev, print_choice, bench);
+    step_close(&step);
+    return result;
+}
+
 const struct bench_case bench_model_cases[] = {
     {"image", "MODEL [PHOTO]", "pictures through the image tower; the first from this file, decoded in each run",
      run_image},
     {"text", "MODEL", "texts through the text tower: --tokens random ids each, or --texts", run_text},
     {"train", "MODEL", "a training step: forward, backward, AdamW", run_train},
+    {"tune", "MODEL", "look for the fastest products of this model (--tune full by default), and keep what is found",
+     run_tune},
     {0},
 };

@@ -2,6 +2,7 @@
 #include "runtime/device.h"
 #include "runtime/paths.h"
 #include "runtime/selftest.h"
+#include "runtime/tuning.h"
 #include "runtime/util/file.h"
 #include "runtime/util/options.h"
 #include "tools/driver_check.h"
@@ -42,56 +43,61 @@ static void cache_free(struct cache *cache)
     string_list_free(&cache->files);
 }
 
-/* Which backend of matrix products was chosen how often. */
-struct tuning {
-    const char *file; /* NULL: nothing measured yet */
+/* What the tuning file says of a device: which way was fastest for how many classes of work of one kind. */
+struct measured {
     struct {
         char name[32];
         int classes;
         double gflops; /* its best rate */
-    } backends[8];
+    } ways[8];
     int count;
 };
 
-/* A line ends in "# GFLOP/s at 64 x 64 x 64: tile 20.1 other 3.5". */
-static void tuning_add(struct tuning *tuning, const char *line)
+static void measured_add(struct measured *measured, const struct tuning_line *line)
 {
     char name[32];
-    if (sscanf(line, "gemm %*s %*s %*s %*s %31s", name) != 1)
+    if (sscanf(line->choice, "%31s", name) != 1)
         return;
-    int b = 0;
-    while (b < tuning->count && strcmp(tuning->backends[b].name, name) != 0)
-        b++;
-    if (b == (int)(sizeof tuning->backends / sizeof *tuning->backends))
+    int w = 0;
+    while (w < measured->count && strcmp(measured->ways[w].name, name) != 0)
+        w++;
+    if (w == (int)(sizeof measured->ways / sizeof *measured->ways))
         return;
-    if (b == tuning->count)
-        memcpy(tuning->backends[tuning->count++].name, name, sizeof name);
-    tuning->backends[b].classes++;
-    const char *rates = strchr(line, '#'), *rate = NULL;
-    char *head = mem_format(" %s ", name);
-    if (rates && (rate = strstr(rates, head)))
-        tuning->backends[b].gflops = fmax(tuning->backends[b].gflops, strtod(rate + strlen(head), NULL));
-    free(head);
+    if (w == measured->count)
+        memcpy(measured->ways[measured->count++].name, name, sizeof name);
+    measured->ways[w].classes++;
+    measured->ways[w].gflops = fmax(measured->ways[w].gflops, line->gflops);
 }
 
-/* A tuning file names its device in the first line. */
-static struct tuning tuning_of(const struct device_info *info, const struct cache *cache)
+/* kind: the first word of the work, "gemm" or "attention" */
+static struct measured measured_of(const struct tuning *tuning, const struct device_info *info, const char *kind)
 {
-    struct tuning tuning = {0};
-    char *head = mem_format("# %s, driver %s:", info->label, info->driver);
-    for (size_t i = 0; !tuning.file && i < cache->files.count; i++) {
-        struct string_list lines = {0};
-        struct error ignored;
-        if (lines_read(&lines, cache->files.items[i], LINES_FILLED, &ignored) == 0 &&
-            strncmp(lines.items[0], head, strlen(head)) == 0) {
-            tuning.file = cache->files.items[i];
-            for (size_t l = 1; l < lines.count; l++)
-                tuning_add(&tuning, lines.items[l]);
-        }
-        string_list_free(&lines);
+    struct measured measured = {0};
+    const struct tuning_line *line = NULL;
+    while ((line = tuning_next(tuning, info, NULL, line)))
+        if (tuning_is_measured(tuning, line) && strncmp(line->work, kind, strlen(kind)) == 0)
+            measured_add(&measured, line);
+    return measured;
+}
+
+static void print_measured(const char *title, const struct measured *measured)
+{
+    printf("    %-9s", title);
+    for (int w = 0; w < measured->count; w++)
+        printf("%s %s for %d class%s of sizes, up to %.0f GFLOP/s", w ? "," : "", measured->ways[w].name,
+               measured->ways[w].classes, measured->ways[w].classes == 1 ? "" : "es", measured->ways[w].gflops);
+    printf("%s\n", measured->count ? "" : " not measured yet");
+}
+
+/* Classes by way, and the best rate of each. */
+static void json_of_measured(json_t **classes, json_t **rates, const struct measured *measured)
+{
+    *classes = json_object();
+    *rates = json_object();
+    for (int w = 0; w < measured->count; w++) {
+        json_object_set_new(*classes, measured->ways[w].name, json_integer(measured->ways[w].classes));
+        json_object_set_new(*rates, measured->ways[w].name, json_real(measured->ways[w].gflops));
     }
-    free(head);
-    return tuning;
 }
 
 struct verdicts {
@@ -137,24 +143,18 @@ static void print_device(const struct device_info *info, bool automatic, const s
            (double)info->largest_bytes / gib, info->local_bytes / 1024);
     printf("    %-9s %s, driver %s, %s\n", "driver", info->vendor, info->driver, info->version);
     print_abilities(info);
-    printf("    %-9s", "products");
-    for (int b = 0; b < tuning->count; b++)
-        printf("%s %s for %d classes of sizes, up to %.0f GFLOP/s", b ? "," : "", tuning->backends[b].name,
-               tuning->backends[b].classes, tuning->backends[b].gflops);
-    if (tuning->count)
-        printf(" (%s)\n", tuning->file);
-    else
-        printf(" not measured yet\n");
+    struct measured gemm = measured_of(tuning, info, "gemm"), attention = measured_of(tuning, info, "attention");
+    print_measured("products", &gemm);
+    print_measured("attention", &attention);
 }
 
 static json_t *json_of_device(const struct device_info *info, bool automatic, const struct tuning *tuning)
 {
-    json_t *chosen = json_object(), *rates = json_object();
+    json_t *gemm, *gemm_rates, *attention, *attention_rates;
     struct verdicts verdicts = verdicts_of(info);
-    for (int b = 0; b < tuning->count; b++) {
-        json_object_set_new(chosen, tuning->backends[b].name, json_integer(tuning->backends[b].classes));
-        json_object_set_new(rates, tuning->backends[b].name, json_real(tuning->backends[b].gflops));
-    }
+    struct measured products = measured_of(tuning, info, "gemm"), heads = measured_of(tuning, info, "attention");
+    json_of_measured(&gemm, &gemm_rates, &products);
+    json_of_measured(&attention, &attention_rates, &heads);
     json_t *object =
         json_pack("{s:i, s:i, s:i, s:b, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:i, s:i, s:i, s:o, s:o}", "index",
                   info->index, "platform", info->platform, "number", info->number, "auto", automatic, "class",
@@ -162,10 +162,11 @@ static json_t *json_of_device(const struct device_info *info, bool automatic, co
                   "driver", text_json(info->driver), "platform_name", text_json(info->platform_name), "memory_bytes",
                   (json_int_t)info->memory_bytes, "largest_bytes", (json_int_t)info->largest_bytes, "local_bytes",
                   (json_int_t)info->local_bytes, "units", info->units, "clock_mhz", info->clock_mhz, "native_floats",
-                  info->native_floats, "gemm", chosen, "gemm_gflops", rates);
-    json_t *more = json_pack("{s:s, s:s, s:b, s:b, s:b, s:s, s:{s:i, s:i}}", "pci", info->pci, "uuid", info->uuid,
-                             "fp16", info->fp16, "bf16", info->bf16, "int8", info->int8, "matrix_unit",
-                             info->matrix_unit, "selftest", "right", verdicts.right, "wrong", verdicts.wrong);
+                  info->native_floats, "gemm", gemm, "gemm_gflops", gemm_rates);
+    json_t *more = json_pack("{s:s, s:s, s:b, s:b, s:b, s:s, s:{s:i, s:i}, s:o, s:o}", "pci", info->pci, "uuid",
+                             info->uuid, "fp16", info->fp16, "bf16", info->bf16, "int8", info->int8, "matrix_unit",
+                             info->matrix_unit, "selftest", "right", verdicts.right, "wrong", verdicts.wrong,
+                             "attention", attention, "attention_gflops", attention_rates);
     json_object_update(object, more);
     json_decref(more);
     return object;
@@ -173,24 +174,23 @@ static json_t *json_of_device(const struct device_info *info, bool automatic, co
 
 static void print_all(const struct device_info *infos, int count, int automatic, bool json)
 {
-    struct cache tuning_files = cache_look("tuning", ".txt"), programs = cache_look("programs", ".bin");
+    struct cache programs = cache_look("programs", ".bin");
+    struct tuning *tuning = tuning_open();
     json_t *list = json_array();
-    for (int i = 0; i < count; i++) {
-        struct tuning tuning = tuning_of(&infos[i], &tuning_files);
+    for (int i = 0; i < count; i++)
         if (json)
-            json_array_append_new(list, json_of_device(&infos[i], i == automatic, &tuning));
+            json_array_append_new(list, json_of_device(&infos[i], i == automatic, tuning));
         else
-            print_device(&infos[i], i == automatic, &tuning);
-    }
+            print_device(&infos[i], i == automatic, tuning);
     if (json)
-        text_print_json(json_pack("{s:O, s:{s:o, s:I, s:I}}", "devices", list, "programs", "folder",
+        text_print_json(json_pack("{s:O, s:{s:o, s:I, s:I}, s:o}", "devices", list, "programs", "folder",
                                   text_json(programs.folder), "count", (json_int_t)programs.files.count, "bytes",
-                                  (json_int_t)programs.bytes));
+                                  (json_int_t)programs.bytes, "tuning", text_json(tuning->path)));
     else
-        printf("%zu programs cached in %s (%.1f MiB)\n", programs.files.count, programs.folder,
-               (double)programs.bytes / (1024 * 1024));
+        printf("%zu programs cached in %s (%.1f MiB); what was measured is in %s\n", programs.files.count,
+               programs.folder, (double)programs.bytes / (1024 * 1024), tuning->path);
     json_decref(list);
-    cache_free(&tuning_files);
+    tuning_free(tuning);
     cache_free(&programs);
 }
 

@@ -66,6 +66,7 @@ int session_open_device(struct session *session, struct error *err)
         return -1;
     }
     session_say(session, "%s\n", device_info(session->dev)->label);
+    gemm_set_tuning(session->dev, session->tune ? session->tune : "quick");
     session->precision = gemm_set_precision(session->dev, session->precision ? session->precision : "fp32");
     return 0;
 }

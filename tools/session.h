@@ -16,7 +16,7 @@
 #include "runtime/util/options.h"
 
 struct session {
-    const char *device_spec, *precision, *without,
+    const char *device_spec, *precision, *without, *tune,
         *model; /* NULL: "auto", "fp32", the newest trained model; set by session_open */
     bool quiet, json, exif_orientation;
     int workers, batch_size;
@@ -31,6 +31,7 @@ struct session {
     {"model", OPTION_TEXT, &(s).model, "DIR", "model folder (the newest runs/*/model)", 'm'}, \
     {"device", OPTION_TEXT, &(s).device_spec, "SPEC", "N, P:D, part of a name, gpu, cpu or auto (tools/devices)", 'd'}, \
     {"precision", OPTION_TEXT, &(s).precision, "fp32|bf16|fp16", "of products on matrix units; sums stay float32", 0}, \
+    {"tune", OPTION_TEXT, &(s).tune, "off|quick|full", "how long to look for the fastest products (quick); kept", 0}, \
     {"without", OPTION_TEXT, &(s).without, "PATHS", "fast paths not to take, as tools/devices --paths lists them", 0}, \
     {"batch-size", OPTION_INT, &(s).batch_size, "N", "at once on the device; 0: 32 pictures, 64 texts", 0}, \
     {"workers", OPTION_INT, &(s).workers, "N", "threads that decode pictures; 0: one a processor", 'j'}, \

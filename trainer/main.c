@@ -252,6 +252,7 @@ static int open_all(struct trainer *t, struct error *err)
         device_profile_start(t->dev);
     if (choose_folder(t, err) != 0 || report_open(t, err) != 0 || bad_samples_open(&t->bad, t->folder, err) != 0)
         return -1;
+    gemm_set_tuning(t->dev, t->settings.tune);
     report_note(t, "%s", device_info(t->dev)->label);
     t->settings.precision = gemm_set_precision(t->dev, t->settings.precision);
     if (open_model(t, err) != 0)

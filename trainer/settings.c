@@ -19,6 +19,8 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"device", OPTION_TEXT, &s->device, "SPEC", "OpenCL device: number, P:D, part of a name, gpu, cpu, auto", 0},
         {"precision", OPTION_TEXT, &s->precision, "fp32|bf16",
          "bf16: round what linear layers multiply, on matrix units; sums and memory stay float32", 0},
+        {"tune", OPTION_TEXT, &s->tune, "off|quick|full",
+         "how long to look for the fastest matrix products; what is found is kept", 0},
         {"without", OPTION_TEXT, &s->without, "PATHS", "fast paths not to take, as tools/devices --paths lists them", 0},
         {"train-data", OPTION_TEXT, &s->train_data, "PATH",
          "photos and captions: a table, JSON file, folder or tar shards, a/{000..012}.tar; several joined by ::", 0},
@@ -188,6 +190,7 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
     *s = (struct settings){
         .device = "auto",
         .precision = "fp32",
+        .tune = "quick",
         .val_split = UNSET,
         .head = "mlp",
         .embed_dim = 512,

@@ -15,7 +15,7 @@
 enum scheduler { SCHEDULER_COSINE, SCHEDULER_CONST, SCHEDULER_PLATEAU };
 
 struct settings {
-    const char *device, *precision, *without;
+    const char *device, *precision, *without, *tune;
     /* data */
     const char *dataset_type, *split, *templates, *upsampling;
     int train_num_samples;  /* of an epoch of shards, which are streamed then, or of synthetic data; 0: not given */

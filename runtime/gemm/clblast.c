@@ -13,8 +13,9 @@ static bool supports(const struct device *dev, const struct gemm *call)
     return true;
 }
 
-static void run(struct device *dev, const struct gemm *call)
+static void run(struct device *dev, const struct gemm *call, const int *settings)
 {
+    (void)settings;
     cl_mem a = call->a->buffer->memory, b = call->b->buffer->memory, c = call->c->buffer->memory;
     if (device_failed(dev))
         return;
@@ -33,4 +34,4 @@ static void run(struct device *dev, const struct gemm *call)
                ARG_BUFFER(call->bias), ARG_BUFFER(call->residual), ARG_INT(call->n), ARG_INT((int)call->activation));
 }
 
-const struct gemm_backend gemm_clblast = {"clblast", supports, run};
+const struct gemm_backend gemm_clblast = {"clblast", supports, run, NULL, NULL};

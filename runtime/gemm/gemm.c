@@ -31,15 +31,25 @@ void gemm(const struct gemm *call)
     check_shapes(call);
     if (device_failed(dev))
         return;
-    const struct gemm_backend *backend = gemm_choose(dev, call);
-    if (backend)
-        backend->run(dev, call);
+    const struct gemm_plan *plan = gemm_choose(dev, call);
+    if (plan)
+        plan->backend->run(dev, call, plan->settings);
 }
 
 const char *gemm_choice(struct device *dev, const struct gemm *call)
 {
-    const struct gemm_backend *backend = gemm_choose(dev, call);
-    return backend ? backend->name : "none";
+    const struct gemm_plan *plan = gemm_choose(dev, call);
+    return plan ? plan->backend->name : "none";
+}
+
+void gemm_set_tuning(struct device *dev, const char *name)
+{
+    int mode = 0;
+    while (strcmp(tune_modes[mode].name, name) != 0)
+        CHECK(++mode < TUNE_MODES, "there is no mode of tuning %s", name);
+    dev->tune_mode = &tune_modes[mode];
+    gemm_choices_free(dev->choices); /* to be made anew */
+    dev->choices = NULL;
 }
 
 const char *gemm_set_precision(struct device *dev, const char *name)

@@ -6,14 +6,15 @@
  * c = residual + activation(op(a) op(b) + bias), or c += op(a) op(b). All float32, accumulated in float32.
  * After gemm_set_precision(dev, "bf16") products may be of numbers rounded to 16 bits, on matrix units.
  *
- * Backends stand in one table (backends in choice.c). The first product of a shape class on a device checks each
- * backend against a host reference and times those that are right; the choice is kept in the tuning file (a line a
- * class, below device_cache_folder("tuning")), which may be read, edited and deleted.
+ * Backends stand in one table (gemm_backends in tune.c). The first product of a shape class on a device searches for
+ * the fastest backend and settings among those that give right products (tune.h), within the time that
+ * gemm_set_tuning() allows; the choice is kept in the tuning file (runtime/tuning.h), a line a class.
  */
 #ifndef OCLIP_GEMM_H
 #define OCLIP_GEMM_H
 
 #include "runtime/ops/ops.h"
+#include "runtime/tuning.h"
 
 struct gemm {
     int m, n, k;
@@ -33,13 +34,26 @@ void gemm(const struct gemm *call);
 struct gemm_backend {
     const char *name;
     bool (*supports)(const struct device *dev, const struct gemm *call);
-    void (*run)(struct device *dev, const struct gemm *call);
+    void (*run)(struct device *dev, const struct gemm *call, const int *settings); // [TUNING_PARAMETERS]
+    const struct tuning_parameter *parameters;                     /* what the settings are; NULL: none */
+    bool (*allows)(const struct device *dev, const int *settings); /* NULL: each of them */
 };
 extern const struct gemm_backend gemm_matrix, gemm_clblast, gemm_tile;
 
 /* What products may be rounded to from now on: "fp32", "bf16" or "fp16"; dies of other names. Returns what is in force:
  * a device without matrix units for those numbers stays at "fp32", which one line on stderr says. */
 const char *gemm_set_precision(struct device *dev, const char *name);
+
+extern const char *const gemm_precisions[]; /* "fp32", ...: names by enum precision */
+
+/* How long is searched for the fastest way from now on: "off" (what the tuning file or the shipped lines say), "quick"
+ * (the default: what was not measured yet, some seconds for a whole model), "full" (everything, and every setting);
+ * dies of other names. */
+void gemm_set_tuning(struct device *dev, const char *name);
+
+/* Calls `tell` for each class of products met so far: "gemm fp32 NT 4096 1024 1024", "tile block=512", its rate. */
+typedef void gemm_choice_line(void *context, const char *work, const char *choice, double gflops);
+void gemm_each_choice(struct device *dev, gemm_choice_line *tell, void *context);
 
 /* The backend chosen for calls like this one, "none" when each fails its check. For tools/devices and bench. */
 const char *gemm_choice(struct device *dev, const struct gemm *call);

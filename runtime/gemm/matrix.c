@@ -82,12 +82,15 @@ static bool supports(const struct device *dev, const struct gemm *call)
     return dev->matrix_unit != NULL;
 }
 
-static void run(struct device *dev, const struct gemm *call)
+/* Large tiles read less, small ones keep more units busy. */
+static const struct tuning_parameter parameters[] = {{"tile", true, {0, 64, 128}}, {0}};
+
+static void run(struct device *dev, const struct gemm *call, const int *settings)
 {
-    int tile = dev->matrix_unit->tile;
-    if (tiles(call->m, tile) * tiles(call->n, tile) < dev->info.units)
+    int tile = settings[0] ? settings[0] : dev->matrix_unit->tile;
+    if (!settings[0] && tiles(call->m, tile) * tiles(call->n, tile) < dev->info.units)
         tile = dev->matrix_unit->small_tile;
     matrix_multiply(call, dev->matrix_unit, dev->precision, tile, false);
 }
 
-const struct gemm_backend gemm_matrix = {"matrix", supports, run};
+const struct gemm_backend gemm_matrix = {"matrix", supports, run, parameters, NULL};

@@ -14,9 +14,31 @@ static const struct tile {
 } tiles[] = {{16, 8, 3}, {8, 6, 2}};
 enum { TALLEST_STRIP = 64 /* tiles */, PACK_STEPS = 16 };
 
-static const struct tile *tile_of(const struct device *dev)
+/* What can be tuned: the most rows of a tile and its vectors, tiles one above another that a work-item computes, and
+ * steps of k that all of them go before the next. */
+enum { ROWS, VECTORS, STRIP, BLOCK };
+static const struct tuning_parameter parameters[] = {
+    {"rows", false, {0, 4, 5, 6, 8, 10, 12, 14}},
+    {"vectors", false, {0, 1, 2, 3, 4}},
+    {"strip", true, {0, 8, 16, 32, 128, 256}},
+    {"block", true, {0, 256, 384, 512, 1024}},
+    {0},
+};
+
+static struct tile tile_of(const struct device *dev, const int *settings)
 {
-    return &tiles[device_vector_width(dev) == 16 ? 0 : 1];
+    struct tile tile = tiles[device_vector_width(dev) == 16 ? 0 : 1];
+    tile.most_rows = settings[ROWS] ? settings[ROWS] : tile.most_rows;
+    tile.vectors = settings[VECTORS] ? settings[VECTORS] : tile.vectors;
+    return tile;
+}
+
+/* Accumulators, a row of B and a broadcast are to fit the registers. */
+static bool allows(const struct device *dev, const int *settings)
+{
+    struct tile tile = tile_of(dev, settings);
+    int registers = tile.vector == 16 ? 32 : 16;
+    return tile.most_rows * tile.vectors + tile.vectors + 1 <= registers;
 }
 
 /* The height that suits m: rows computed in vain cost as much as others, and a pass over B about as much as a row. */
@@ -40,10 +62,10 @@ static size_t divide_up(size_t count, size_t by)
 
 /* Rows of a strip. Tall ones read a panel of B from afar less often; but all are to be equal, since a driver hands out
  * work-items by number, and there are to be a few for each compute unit. */
-static int strip_rows(const struct device *dev, int height, int panels, int m)
+static int strip_rows(const struct device *dev, int height, int tallest, int panels, int m)
 {
     int high = (m + height - 1) / height, wanted = 4 * device_info(dev)->units;
-    int strips = (high + TALLEST_STRIP - 1) / TALLEST_STRIP, for_all = (wanted + panels - 1) / panels;
+    int strips = (high + tallest - 1) / tallest, for_all = (wanted + panels - 1) / panels;
     strips = strips < for_all ? for_all : strips;
     return (high + strips - 1) / strips * height;
 }
@@ -60,9 +82,9 @@ static struct tile_build build_options(const struct tile *tile, int rows, bool a
 }
 
 /* x [rows, width] in panels of so many columns, zeros beyond the width; the caller frees. */
-static struct tensor *pack(struct device *dev, const struct tensor *x, bool transposed, int rows, int width, int panel)
+static struct tensor *pack(struct device *dev, const struct tensor *x, bool transposed, int rows, int width, int panel,
+                           const struct tile *tile)
 {
-    const struct tile *tile = tile_of(dev);
     struct tile_build build = build_options(tile, tile->most_rows, false, panel);
     size_t panels = divide_up((size_t)width, (size_t)panel);
     size_t items = transposed ? panels : divide_up((size_t)rows, PACK_STEPS);
@@ -73,20 +95,22 @@ static struct tensor *pack(struct device *dev, const struct tensor *x, bool tran
     return packed;
 }
 
-/* What comes of a constant weight is kept with it. */
-static struct tensor *pack_b(struct device *dev, const struct gemm *call)
+/* What comes of a constant weight is kept with it, as long as panels stay as wide. */
+static struct tensor *pack_b(struct device *dev, const struct gemm *call, const struct tile *tile)
 {
-    const struct tile *tile = tile_of(dev);
     int panel = tile->vectors * tile->vector;
     bool keep = call->b->constant && call->b_transposed && path_is_on(dev, PATH_PACKED_WEIGHTS);
-    if (keep && call->b->packed) {
+    if (keep && call->b->packed && call->b->packed_panel == panel) {
         struct tensor *packed = mem_new(1, sizeof *packed);
         *packed = (struct tensor){.dev = dev, .dtype = DTYPE_F32, .ndim = 1, .buffer = buffer_share(call->b->packed)};
         return packed;
     }
-    struct tensor *packed = pack(dev, call->b, call->b_transposed, call->k, call->n, panel);
-    if (keep)
+    struct tensor *packed = pack(dev, call->b, call->b_transposed, call->k, call->n, panel, tile);
+    if (keep) {
+        buffer_drop(call->b->packed);
         call->b->packed = buffer_share(packed->buffer);
+        call->b->packed_panel = panel;
+    }
     return packed;
 }
 
@@ -96,24 +120,28 @@ static bool supports(const struct device *dev, const struct gemm *call)
     return device_info(dev)->device_class == DEVICE_CPU && path_is_on(dev, PATH_TILE);
 }
 
-static void run(struct device *dev, const struct gemm *call)
+/* Sums that are parted go on from what lies in c, so that they come out the same to the bit; what was there before
+ * would come first. */
+static void run(struct device *dev, const struct gemm *call, const int *settings)
 {
-    const struct tile *tile = tile_of(dev);
-    int height = tile_rows(tile, call->m);
-    struct tile_build build = build_options(tile, height, call->a_transposed, 1);
-    struct tensor *columns = pack_b(dev, call), *rows = NULL;
+    struct tile tile = tile_of(dev, settings);
+    int height = tile_rows(&tile, call->m);
+    struct tile_build build = build_options(&tile, height, call->a_transposed, 1);
+    struct tensor *columns = pack_b(dev, call, &tile), *rows = NULL;
     if (call->a_transposed)
-        rows = pack(dev, call->a, false, call->k, call->m, height);
-    size_t panels = divide_up((size_t)call->n, (size_t)(tile->vectors * tile->vector));
-    int strip = strip_rows(dev, height, (int)panels, call->m);
+        rows = pack(dev, call->a, false, call->k, call->m, height, &tile);
+    size_t panels = divide_up((size_t)call->n, (size_t)(tile.vectors * tile.vector));
+    int tallest = settings[STRIP] ? settings[STRIP] : TALLEST_STRIP;
+    int strip = strip_rows(dev, height, tallest, (int)panels, call->m);
+    int block = settings[BLOCK] && !call->accumulate ? settings[BLOCK] : call->k;
     struct launch_range range = {{panels, divide_up((size_t)call->m, (size_t)strip), 1}, 1};
     device_profile_shape(dev, call->m, call->n, call->k);
     LAUNCH_WITH(dev, "gemm_tile.cl", "gemm_tile", build.options, range, ARG_BUFFER(call->c),
                 ARG_BUFFER(rows ? rows : call->a), ARG_BUFFER(columns), ARG_BUFFER(call->bias),
                 ARG_BUFFER(call->residual), ARG_INT(call->m), ARG_INT(call->n), ARG_INT(call->k), ARG_INT(strip),
-                ARG_INT(call->accumulate), ARG_INT((int)call->activation));
+                ARG_INT(block), ARG_INT(call->accumulate), ARG_INT((int)call->activation));
     tensor_free(columns);
     tensor_free(rows);
 }
 
-const struct gemm_backend gemm_tile = {"tile", supports, run};
+const struct gemm_backend gemm_tile = {"tile", supports, run, parameters, allows};
