@@ -238,10 +238,10 @@ static bool is_root(const struct tensor *tensor, struct tensor *const *roots, in
 static void count_use(struct tape *tape, struct tensor *param)
 {
     struct bucket *bucket = param ? param->bucket : NULL;
-    if (!bucket || --param->uses > 0)
+    if (!bucket || --param->uses > 0 || !tape->complete)
         return;
     bucket->complete++;
-    if (tape->complete && bucket_complete(bucket))
+    if (bucket_complete(bucket))
         tape->complete(tape->complete_context, bucket);
 }
 
@@ -338,41 +338,57 @@ void tape_grad_alias(struct tape *tape, struct tensor *x, struct tensor *grad)
 struct rerun {
     tape_function *function;
     struct random random;
+    bool alone; /* nothing else uses its parameters */
     max_align_t context[];
 };
 
 static void checkpoint_backward(struct tape *tape, const struct node *node)
 {
     const struct rerun *rerun = node->owned;
-    struct tensor *x = node->in[0];
+    struct tensor *x = node->in[0], *start = NULL;
     struct tape *again = tape_new(tape->dev, true);
     again->random = rerun->random;
     again->rerunning = true;
-    tape_when_complete(again, tape->complete, tape->complete_context);
-    struct tensor *start = own(again, alias(x, x->ndim, x->dim));
-    start->needs_grad = x->needs_grad;
+    if (rerun->alone)
+        tape_when_complete(again, tape->complete, tape->complete_context);
+    if (x) {
+        start = own(again, alias(x, x->ndim, x->dim));
+        start->needs_grad = x->needs_grad;
+    }
     struct tensor *y = rerun->function(again, rerun->context, start);
     tape_backward_from(again, &y, &node->out->grad, 1);
-    if (start->grad)
+    if (start && start->grad)
         tape_grad_alias(tape, x, start->grad);
     tape_free(again);
 }
 static const struct op checkpoint_op = {.name = "checkpoint", .backward = checkpoint_backward};
 
-struct tensor *tape_checkpoint(struct tape *tape, tape_function *function, const void *context, size_t context_bytes,
-                               struct tensor *x, struct tensor *also)
+static struct tensor *run_later_again(struct tape *tape, tape_function *function, const void *context,
+                                      size_t context_bytes, bool alone, struct tensor *x, struct tensor *also)
 {
     if (!tape->recording)
         return function(tape, context, x);
     struct rerun *rerun = mem_new(1, sizeof *rerun + context_bytes);
     rerun->function = function;
     rerun->random = tape->random;
+    rerun->alone = alone;
     memcpy(rerun->context, context, context_bytes);
     tape->recording = false;
     struct tensor *y = function(tape, context, x);
     tape->recording = true;
     record(tape, (struct node){.op = &checkpoint_op, .in = {x}, .out = y, .saved = {x, also}, .owned = rerun});
     return y;
+}
+
+struct tensor *tape_checkpoint(struct tape *tape, tape_function *function, const void *context, size_t context_bytes,
+                               struct tensor *x, struct tensor *also)
+{
+    return run_later_again(tape, function, context, context_bytes, true, x, also);
+}
+
+struct tensor *tape_part(struct tape *tape, tape_function *function, const void *context, size_t context_bytes)
+{
+    return run_later_again(tape, function, context, context_bytes, false, NULL, NULL);
 }
 
 /* ---- random numbers ---- */

@@ -79,6 +79,10 @@ typedef struct tensor *tape_function(struct tape *tape, const void *context, str
 struct tensor *tape_checkpoint(struct tape *tape, tape_function *function, const void *context, size_t context_bytes,
                                struct tensor *x, struct tensor *also);
 
+/* The same for a part of a batch (gradient caching, Gao et al. 2021): y = function(tape, context, NULL), whose
+ * parameters other parts use as well. What the context points to must outlive the tape's step. */
+struct tensor *tape_part(struct tape *tape, tape_function *function, const void *context, size_t context_bytes);
+
 /* Runs backward from `loss` (one number, gradient 1), or from several tensors whose gradients are given. */
 void tape_backward(struct tape *tape, struct tensor *loss);
 void tape_backward_from(struct tape *tape, struct tensor *const *outputs, struct tensor *const *gradients, int count);

@@ -63,6 +63,18 @@ grep -q '"oclip_logit_bias": true' "$scratch/sigmoid/model/config.json" || compl
 run 0 sigmoid-again $few --model "$scratch/sigmoid/model"
 refuses 2 no-bias "has no logit bias" $few --model "$scratch/overfit/model" --loss siglip
 
+# ---- a step over parts of a batch has the loss of the whole; what a loss cannot be is refused ----
+
+run 0 in-parts $few --model tiny --dropout 0 --log-every-n-steps 1 --batch-size 4 --accum-freq 4
+run 0 at-once $few --model tiny --dropout 0 --log-every-n-steps 1
+for name in in-parts at-once; do
+    grep -o 'loss [0-9.]*' "$scratch/$name/out.log" | cut -c 1-11 >"$scratch/$name.losses" # "loss " and 4 decimals
+done
+[ -s "$scratch/at-once.losses" ] || complain "at-once: no losses in out.log"
+same in-parts.losses at-once.losses
+refuses 2 no-smoothing "--label-smoothing 1" $few --model tiny --label-smoothing 1
+refuses 2 no-parts "--accum-freq 0" $few --model tiny --accum-freq 0
+
 # ---- how photos are turned is saved with the model ----
 
 run 0 upright $few --model tiny --exif-orientation

@@ -288,9 +288,81 @@ static void check_ways(struct device *dev, const struct golden *golden)
     free(apart);
 }
 
+/* ---- a batch in parts ---- */
+
+/* Some of the golden's pairs, for one tower. */
+struct part {
+    const struct clip *clip;
+    struct golden golden;
+    struct tensor *(*features)(struct tape *tape, const struct clip *clip, const struct golden *golden);
+};
+
+static struct tensor *run_part(struct tape *tape, const void *context, struct tensor *none)
+{
+    const struct part *part = context;
+    CHECK(!none, "a part has no input");
+    return part->features(tape, part->clip, &part->golden);
+}
+
+/* One part of `each` pairs after the other. */
+static struct tensor *features_in_parts(struct tape *tape, struct part part, int each)
+{
+    struct tensor *parts[GOLDEN_TEXTS];
+    const struct golden whole = part.golden;
+    size_t bytes = preprocess_bytes(&part.clip->preprocess);
+    int count = 0;
+    for (int first = 0; first < whole.text_count; first += each) {
+        part.golden.text_count = whole.text_count - first < each ? whole.text_count - first : each;
+        part.golden.pictures = whole.pictures + (size_t)first * bytes;
+        part.golden.picture_bytes = (size_t)part.golden.text_count * bytes;
+        memcpy(part.golden.texts, whole.texts + first, (size_t)part.golden.text_count * sizeof *whole.texts);
+        parts[count++] = tape_part(tape, run_part, &part, sizeof part);
+    }
+    return op_stack_rows(tape, parts, count);
+}
+
+/* All gradients [trained_numbers] of the loss over all pairs, with the towers run `each` pairs at a time; caller frees.
+ */
+static float *gradients_in_parts(const struct clip *clip, const struct golden *golden, int each)
+{
+    struct tape *tape = tape_new(clip->dev, true);
+    float *gradients = mem_new(clip->arena->trained_numbers, sizeof *gradients);
+    struct tensor *images = features_in_parts(tape, (struct part){clip, *golden, golden_images}, each);
+    struct tensor *texts = features_in_parts(tape, (struct part){clip, *golden, golden_texts}, each);
+    tape_backward(tape, clip_loss(tape, clip, images, texts, NULL));
+    for (int i = 0; i < clip->arena->count; i++) {
+        struct param *param = &clip->arena->params[i];
+        if (param->trained)
+            tensor_download(gradients + param->offset, param->tensor->grad);
+    }
+    tape_free(tape);
+    struct adamw settings = {.beta1 = 0.9f, .beta2 = 0.98f, .eps = 1e-6f, .step = 1}; /* moves nothing: rates are 0 */
+    adamw_step(clip->arena, &settings);
+    return gradients;
+}
+
+static void check_parts(struct device *dev, const struct golden *golden)
+{
+    struct clip *clip = open_model(dev, golden->folder);
+    size_t count = clip->arena->trained_numbers;
+    float *whole = gradients_in_parts(clip, golden, golden->text_count);
+    double *want = mem_new(count, sizeof *want);
+    for (size_t i = 0; i < count; i++)
+        want[i] = (double)whole[i];
+    for (int each = 1; each < golden->text_count; each += 2) {
+        float *parts = gradients_in_parts(clip, golden, each);
+        check_close("gradients of a batch in parts", parts, want, count, 1e-6);
+        free(parts);
+    }
+    free(want);
+    free(whole);
+    clip_close(clip);
+}
+
 static void test(struct device *dev)
 {
     struct golden golden = golden_open("training");
+    check_parts(dev, &golden);
     check_losses(dev, &golden);
     check_directions(dev, &golden);
     check_saving(dev, &golden);

@@ -64,11 +64,11 @@ static int write_arena(struct trainer *t, const char *folder, struct error *err)
 static int write_state(const struct trainer *t, const char *folder, struct error *err)
 {
     const struct position *p = &t->position;
-    json_t *state =
-        json_pack("{s:i, s:i, s:i, s:f, s:i, s:f, s:f, s:i, s:i, s:i, s:i}", "epoch", p->epoch, "pair", p->pair, "step",
-                  p->step, "best", p->best, "best_epoch", p->best_epoch, "plateau_factor", t->schedule.factor,
-                  "plateau_best_loss", t->schedule.best_loss, "plateau_bad_epochs", t->schedule.bad_epochs, "seed",
-                  t->settings.seed, "batch_size", t->settings.batch_size, "photos", t->data.train.photo_count);
+    json_t *state = json_pack("{s:i, s:i, s:i, s:f, s:i, s:f, s:f, s:i, s:i, s:i, s:i}", "epoch", p->epoch, "pair",
+                              p->pair, "step", p->step, "best", p->best, "best_epoch", p->best_epoch, "plateau_factor",
+                              t->schedule.factor, "plateau_best_loss", t->schedule.best_loss, "plateau_bad_epochs",
+                              t->schedule.bad_epochs, "seed", t->settings.seed, "batch_size",
+                              settings_step_pairs(&t->settings), "photos", t->data.train.photo_count);
     CHECK(state, "cannot make the state of a checkpoint");
     char *path = path_join(folder, "state.json");
     int result = json_write(state, path, err);
@@ -245,11 +245,12 @@ static int read_state(struct trainer *t, const char *folder, struct error *err)
         json_need_int(&batch_size, state, "batch_size", 2, 1 << 30, path, err) == 0 &&
         json_need_int(&photos, state, "photos", 2, 1 << 30, path, err) == 0)
         result = 0;
-    if (result == 0 &&
-        (seed != t->settings.seed || batch_size != t->settings.batch_size || photos != t->data.train.photo_count))
-        result = error_set(
-            err, EXIT_BAD_DATA, "%s: was made with --seed %d --batch-size %d on %d photos, this run has %d, %d and %d",
-            path, seed, batch_size, photos, t->settings.seed, t->settings.batch_size, t->data.train.photo_count);
+    if (result == 0 && (seed != t->settings.seed || batch_size != settings_step_pairs(&t->settings) ||
+                        photos != t->data.train.photo_count))
+        result = error_set(err, EXIT_BAD_DATA,
+                           "%s: was made with --seed %d --batch-size %d on %d photos, this run has %d, %d and %d", path,
+                           seed, batch_size, photos, t->settings.seed, settings_step_pairs(&t->settings),
+                           t->data.train.photo_count);
     p->best = json_real_or(state, "best", -1);
     t->schedule.factor = json_real_or(state, "plateau_factor", 1);
     t->schedule.best_loss = json_real_or(state, "plateau_best_loss", 0);

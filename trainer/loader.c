@@ -43,7 +43,7 @@ static int next_sample(struct sample *sample, struct loader *loader, struct erro
     struct stream_sample next;
     if (stream_next(&next, data->stream, loader->source.bad, err) != 0)
         return -1;
-    *sample = (struct sample){.text = next.text, .picture = next.picture};
+    *sample = (struct sample){.pair = {loader->drawn, loader->drawn}, .text = next.text, .picture = next.picture};
     return 0;
 }
 
@@ -95,10 +95,11 @@ static void open_threads(struct loader *loader, size_t batch_size)
 int loader_open(struct loader **out, const struct loader_source *source, int epoch, int skipped, struct error *err)
 {
     const struct settings *settings = source->settings;
-    size_t batch_size = (size_t)settings->batch_size;
+    size_t batch_size = (size_t)settings_step_pairs(settings);
     struct loader *loader = mem_new(1, sizeof *loader);
     struct random random = random_begin((uint64_t)settings->seed << 32 | (uint32_t)epoch);
-    *loader = (struct loader){.source = *source, .seed = random_bits(&random), .capacity = settings->batch_size};
+    *loader =
+        (struct loader){.source = *source, .seed = random_bits(&random), .capacity = settings_step_pairs(settings)};
     loader->batch.pairs = mem_new(batch_size, sizeof *loader->batch.pairs);
     loader->batch.texts = mem_new(batch_size, sizeof *loader->batch.texts);
     loader->size = dataset_epoch_size(source->data, settings);
@@ -157,7 +158,7 @@ static void empty_batch(struct batch *batch)
 int loader_next(struct batch *out, struct loader *loader, struct error *err)
 {
     struct batch *batch = &loader->batch;
-    int left = loader->size - loader->taken, wanted = loader->source.settings->batch_size;
+    int left = loader->size - loader->taken, wanted = settings_step_pairs(loader->source.settings);
     empty_batch(batch);
     if (left < 2)
         return 0;

@@ -232,7 +232,7 @@ static void plan_steps(struct trainer *t)
 {
     const struct settings *s = &t->settings;
     int pairs = dataset_epoch_size(&t->data, s);
-    t->steps_per_epoch = pairs / s->batch_size + (pairs % s->batch_size >= 2);
+    t->steps_per_epoch = pairs / settings_step_pairs(s) + (pairs % settings_step_pairs(s) >= 2);
     long steps = (long)t->steps_per_epoch * s->epochs;
     t->total_steps = s->max_steps > 0 && s->max_steps < steps ? s->max_steps : (int)steps;
     t->schedule =
@@ -244,8 +244,7 @@ static int open_all(struct trainer *t, struct error *err)
     if (t->settings.sample)
         choose_sample(&t->settings);
     t->bad = (struct bad_samples){.limit = t->settings.max_bad_samples, .quiet = t->settings.quiet};
-    if (dataset_open(&t->data, &t->settings, &t->bad, err) != 0 ||
-        device_open(&t->dev, t->settings.device, err) != 0 ||
+    if (dataset_open(&t->data, &t->settings, &t->bad, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0 ||
         device_go_without(t->dev, t->settings.without, err) != 0)
         return -1;
     if (t->settings.profile)
@@ -268,7 +267,7 @@ static int open_all(struct trainer *t, struct error *err)
     t->tape = tape_new(t->dev, true);
     t->losses = tensor_new(t->dev, DTYPE_F32, 1, (int[]){LOSS_SLOTS});
     report_note(t, "%d photos to train on, %d to validate on; %d steps of %d pairs in %d epochs; run folder %s",
-                t->data.train.photo_count, t->data.val.photo_count, t->total_steps, t->settings.batch_size,
+                t->data.train.photo_count, t->data.val.photo_count, t->total_steps, settings_step_pairs(&t->settings),
                 t->settings.epochs, t->folder);
     if (!t->settings.resume)
         return 0;
@@ -329,7 +328,7 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
     if (trainer_evaluate(t, evaluation, err) != 0)
         return -1;
     trainer_keep_best(t, evaluation);
-    report_epoch(t, evaluation, seconds, (t->position.step - first_step) * t->settings.batch_size, rate);
+    report_epoch(t, evaluation, seconds, (t->position.step - first_step) * settings_step_pairs(&t->settings), rate);
     schedule_epoch_done(&t->schedule, evaluation->loss);
     t->position.epoch++;
     t->position.pair = 0;

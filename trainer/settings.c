@@ -21,7 +21,8 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
          "bf16: round what linear layers multiply, on matrix units; sums and memory stay float32", 0},
         {"tune", OPTION_TEXT, &s->tune, "off|quick|full",
          "how long to look for the fastest matrix products; what is found is kept", 0},
-        {"without", OPTION_TEXT, &s->without, "PATHS", "fast paths not to take, as tools/devices --paths lists them", 0},
+        {"without", OPTION_TEXT, &s->without, "PATHS", "fast paths not to take, as tools/devices --paths lists them",
+         0},
         {"train-data", OPTION_TEXT, &s->train_data, "PATH",
          "photos and captions: a table, JSON file, folder or tar shards, a/{000..012}.tar; several joined by ::", 0},
         {"dataset-type", OPTION_TEXT, &s->dataset_type, "auto|csv|coco|karpathy|webdataset|folder|classes|synthetic",
@@ -63,6 +64,13 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"lock-image", OPTION_FLAG, &s->lock_image, NULL, "do not train the image tower; its features are cached", 0},
         {"lock-text", OPTION_FLAG, &s->lock_text, NULL, "do not train the text tower; its features are cached", 0},
         {"batch-size", OPTION_INT, &s->batch_size, "N", "pairs a step", 'b'},
+        {"accum-freq", OPTION_INT, &s->accum_freq, "N",
+         "the loss is over N x --batch-size pairs, whose towers are run --batch-size at a time, twice", 0},
+        {"label-smoothing", OPTION_REAL, &s->label_smoothing, "PART", "part of each target spread over the batch", 0},
+        {"hard-negatives", OPTION_REAL, &s->hard_negatives, "BETA",
+         "wrong pairs weigh by exp(BETA x logit) (0: all the same)", 0},
+        {"same-photo-negatives", OPTION_FLAG, &s->same_photo_negatives, NULL,
+         "captions of one photo in a batch are wrong for each other (they are right)", 0},
         {"epochs", OPTION_INT, &s->epochs, "N", "passes over the data", 0},
         {"max-steps", OPTION_INT, &s->max_steps, "N", "stop after so many steps (0: by --epochs)", 0},
         {"lr", OPTION_REAL, &s->lr, "RATE", "learning rate of towers and heads", 0},
@@ -103,7 +111,7 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
 /* R4j4n/OpenAI-CLIP-in-PyTorch: what its recipe fixes where the command line does not. */
 static void apply_seed_recipe(struct settings *s)
 {
-    s->seed_faults = s->keep_scale = s->every_caption = true;
+    s->seed_faults = s->keep_scale = s->every_caption = s->same_photo_negatives = true;
     s->val_split = s->val_split < 0 ? 0.2 : s->val_split;
     s->batch_size = s->batch_size < 0 ? 32 : s->batch_size;
     s->epochs = s->epochs < 0 ? 5 : s->epochs;
@@ -169,6 +177,12 @@ static int check(struct settings *s, struct error *err)
             s->scheduler = (enum scheduler)i;
     if (s->batch_size < 2)
         return error_set(err, EXIT_USAGE, "--batch-size %d: a contrastive loss needs at least 2 pairs", s->batch_size);
+    if (s->accum_freq < 1 || s->accum_freq > (1 << 24) / s->batch_size)
+        return error_set(err, EXIT_USAGE, "--accum-freq %d is not 1 to %d", s->accum_freq, (1 << 24) / s->batch_size);
+    if (!(s->label_smoothing >= 0 && s->label_smoothing < 1))
+        return error_set(err, EXIT_USAGE, "--label-smoothing %g is not in [0, 1)", s->label_smoothing);
+    if (!(s->hard_negatives >= 0))
+        return error_set(err, EXIT_USAGE, "--hard-negatives %g is below 0", s->hard_negatives);
     if (s->val_split < 0 || s->val_split >= 1)
         return error_set(err, EXIT_USAGE, "--val-split %g is not a part of 1", s->val_split);
     if (s->dropout < 0 || s->dropout >= 1)
@@ -185,6 +199,11 @@ static int check(struct settings *s, struct error *err)
     return 0;
 }
 
+int settings_step_pairs(const struct settings *s)
+{
+    return s->batch_size * s->accum_freq;
+}
+
 int settings_read(struct settings *s, int argc, char **argv, struct error *err)
 {
     *s = (struct settings){
@@ -196,6 +215,7 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         .embed_dim = 512,
         .dropout = UNSET,
         .batch_size = UNSET,
+        .accum_freq = 1,
         .epochs = UNSET,
         .lr = UNSET,
         .lr_image = UNSET,

@@ -39,7 +39,10 @@ struct settings {
     bool no_tower_dropout;
     bool seed_faults; /* --recipe seed: raw logit scale, embeddings not normalised in the loss */
     /* optimisation */
-    int batch_size, epochs, max_steps, warmup;
+    int batch_size, accum_freq; /* pairs that the towers see at a time; so many times as many make a step */
+    double label_smoothing, hard_negatives;
+    bool same_photo_negatives;
+    int epochs, max_steps, warmup;
     double lr, lr_image, lr_text, lr_head, wd, wd_towers, beta2, eps, grad_clip;
     enum scheduler scheduler;
     int seed;
@@ -52,5 +55,7 @@ struct settings {
 
 /* Fails with EXIT_USAGE; --help prints and exits. */
 int settings_read(struct settings *settings, int argc, char **argv, struct error *err) MUST_CHECK;
+
+int settings_step_pairs(const struct settings *settings); /* pairs of a step */
 
 #endif

@@ -1,53 +1,8 @@
 /* One epoch of training steps. */
-#include "models/encoder.h"
 #include "runtime/ops/adamw.h"
 #include "trainer/trainer.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-static struct tensor *gather(struct trainer *t, const struct features *features, const int *rows, int count)
-{
-    float *numbers = mem_new((size_t)count * features->width, sizeof *numbers); // [count, width]
-    for (int i = 0; i < count; i++)
-        memcpy(numbers + (size_t)i * features->width, features->rows + (size_t)rows[i] * features->width,
-               features->width * sizeof *numbers);
-    struct tensor *tensor = tape_upload(t->tape, DTYPE_F32, 2, (int[]){count, (int)features->width}, numbers);
-    free(numbers);
-    return tensor;
-}
-
-static struct tensor *image_features(struct trainer *t, const struct batch *batch)
-{
-    int side = t->clip->preprocess.crop, count = batch->count;
-    if (batch->pixels)
-        return clip_image_features(t->tape, t->clip,
-                                   tape_upload(t->tape, DTYPE_U8, 4, (int[]){count, side, side, 3}, batch->pixels));
-    int *rows = mem_new((size_t)count, sizeof *rows);
-    for (int i = 0; i < count; i++)
-        rows[i] = batch->pairs[i].photo;
-    struct tensor *features = gather(t, &t->images, rows, count);
-    free(rows);
-    return features;
-}
-
-static struct tensor *text_features(struct trainer *t, const struct batch *batch)
-{
-    int count = batch->count;
-    if (!t->texts.rows) {
-        struct packed_texts packed;
-        texts_pack(&packed, t->clip, (const char *const *)batch->texts, count);
-        struct tensor *features = clip_text_features(t->tape, t->clip, packed.ids, packed.lengths, count);
-        texts_free(&packed);
-        return features;
-    }
-    int *rows = mem_new((size_t)count, sizeof *rows);
-    for (int i = 0; i < count; i++)
-        rows[i] = batch->pairs[i].text;
-    struct tensor *features = gather(t, &t->texts, rows, count);
-    free(rows);
-    return features;
-}
 
 static struct adamw optimizer_at(const struct trainer *t, int step, double factor)
 {
@@ -72,8 +27,7 @@ static void train_batch(struct trainer *t, const struct batch *batch)
     double factor = schedule_factor(&t->schedule, t->position.step);
     tape_seed(t->tape, (uint64_t)t->settings.seed << 32 | (uint32_t)t->position.step);
     if (batch->count >= 2) {
-        struct tensor *images = image_features(t, batch);
-        struct tensor *loss = clip_loss(t->tape, t->clip, images, text_features(t, batch), NULL);
+        struct tensor *loss = batch_loss(t, batch);
         struct adamw adamw = optimizer_at(t, t->position.step, factor);
         adamw_backward(t->tape, loss, t->clip->arena, &adamw);
         buffer_copy(t->losses->buffer, (size_t)t->unlogged * sizeof(float), loss->buffer, 0, sizeof(float));

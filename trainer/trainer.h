@@ -53,6 +53,9 @@ enum { LOSS_SLOTS = 512 };
 /* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set. */
 int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err) MUST_CHECK;
 
+/* batch_loss.c: on t->tape. What is in the batch must stay until the tape is reset. [1] */
+struct tensor *batch_loss(struct trainer *t, const struct batch *batch);
+
 /* evaluate.c */
 int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err) MUST_CHECK;
 

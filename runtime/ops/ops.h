@@ -123,6 +123,9 @@ struct tensor *op_pool_mean(struct tape *tape, struct tensor *x, const struct se
 /* Chosen rows.  x [n, width]; rows: `count` distinct row numbers on the host -> [count, width] */
 struct tensor *op_gather_rows(struct tape *tape, struct tensor *x, const int *rows, int count);
 
+/* Matrices of one width, one below the other.  parts: `count` of [rows, width] -> [sum of rows, width] */
+struct tensor *op_stack_rows(struct tape *tape, struct tensor *const *parts, int count);
+
 /* Each row divided by max(its Euclidean norm, 1e-12).  x [rows, width] */
 struct tensor *op_l2_normalise(struct tape *tape, struct tensor *x);
 
