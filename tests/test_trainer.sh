@@ -68,7 +68,7 @@ refuses 2 no-bias "has no logit bias" $few --model "$scratch/overfit/model" --lo
 run 0 in-parts $few --model tiny --dropout 0 --log-every-n-steps 1 --batch-size 4 --accum-freq 4
 run 0 at-once $few --model tiny --dropout 0 --log-every-n-steps 1
 for name in in-parts at-once; do
-    grep -o 'loss [0-9.]*' "$scratch/$name/out.log" | cut -c 1-11 >"$scratch/$name.losses" # "loss " and 4 decimals
+    grep -o 'loss [0-9.]*' "$scratch/$name/out.log" | cut -c 1-10 >"$scratch/$name.losses" # "loss " and 3 decimals
 done
 [ -s "$scratch/at-once.losses" ] || complain "at-once: no losses in out.log"
 same in-parts.losses at-once.losses
