@@ -229,7 +229,7 @@ static void headers_that_lie_are_refused(void **state)
         {X("F32", "[2]", "[8,16]"), "hole"},
         {X("F32", "[2]", "[0,8]"), "8 bytes of tensors in 16"},
         {"{}", "0 bytes of tensors in 16"},
-        {TWO("[0,8]", "[4,12]"), "overlap"},
+        {TWO("[0,8]", "[4,12]"), "overlap at byte 4 of the data, where 'b' begins"},
         {TWO("[0,8]", "[0,8]"), "overlap"},
         {"{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
          "\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}",

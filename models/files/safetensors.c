@@ -57,6 +57,7 @@ static bool read_shape(struct stored_tensor *tensor, const json_t *shape)
 /* Where a tensor's bytes begin and end, counted from the end of the header. */
 struct span {
     json_int_t begin, end;
+    const char *name; // of the tensor
 };
 
 static bool read_span(struct span *span, const json_t *offsets, size_t data_size)
@@ -64,7 +65,8 @@ static bool read_span(struct span *span, const json_t *offsets, size_t data_size
     const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end))
         return false;
-    *span = (struct span){json_integer_value(begin), json_integer_value(end)};
+    span->begin = json_integer_value(begin);
+    span->end = json_integer_value(end);
     return span->begin >= 0 && span->begin <= span->end && (uint64_t)span->end <= data_size;
 }
 
@@ -92,6 +94,7 @@ static int read_tensor(struct stored_tensor *tensor, struct span *span, const st
                          name, tensor->count * size, (long long)(span->end - span->begin));
     tensor->data = data + span->begin;
     tensor->file = path;
+    span->name = name;
     return 0;
 }
 
@@ -110,8 +113,9 @@ static int check_cover(const struct shard *shard, struct span *spans, int count,
     qsort(spans, (size_t)count, sizeof *spans, compare_spans);
     for (int i = 0; i < count; i++) {
         if (spans[i].begin != covered)
-            return error_set(err, EXIT_BAD_DATA, "%s: tensors %s at byte %lld of the data", shard->path,
-                             spans[i].begin < covered ? "overlap" : "leave a hole", (long long)spans[i].begin);
+            return error_set(err, EXIT_BAD_DATA, "%s: tensors %s at byte %lld of the data, where '%s' begins",
+                             shard->path, spans[i].begin < covered ? "overlap" : "leave a hole",
+                             (long long)spans[i].begin, spans[i].name);
         covered = spans[i].end;
     }
     if ((uint64_t)covered != size)
