@@ -4,18 +4,23 @@
 
 // blocks [.., 2]: for each block of the arena, which rate it has, and how many of its numbers are in use.
 // rates [16]: the step over 1 - beta1^t, and 1 - the learning rate * the weight decay.
-// norm [2] holds the factor that clips the gradients (grad_norm.cl), or is NULL.
+// norm [4] holds the factor that clips the gradients (grad_norm.cl), or is NULL. With `scaled` (loss_scale.cl) it holds what
+// depends on the steps taken too, rates and root2 do not, and a factor of 0 leaves all as it is.
 // values, moment1, moment2 [.. * BLOCK]: the arena's; the bucket is `count` blocks from `first` on; grads [count * BLOCK]
 ROW_KERNEL void adamw_step(global float *values, global float *moment1, global float *moment2,
                            global const float *grads, global const int2 *blocks, global const float2 *rates,
                            global const float *norm, float beta1, float beta2, float rest1, float rest2, float root2,
-                           float eps, int first, int count)
+                           float eps, int first, int count, int scaled)
 {
-    float clip = norm ? norm[1] : 1;
+    float clip = norm ? norm[1] : 1, warm = scaled ? norm[2] : 1;
+    if (scaled && clip == 0)
+        return;
+    root2 = scaled ? norm[3] : root2;
     int begin = (int)get_group_id(0) * (CHUNK / BLOCK), end = min(begin + CHUNK / BLOCK, count);
     for (int i = begin; i < end; i++) {
         int2 block = blocks[first + i];
         float2 rate = rates[block.x];
+        rate.x /= warm;
         size_t start = (size_t)(first + i) * BLOCK;
         for (EACH(j, block.y)) {
             vfloat g = clip * vec_load(grads + (size_t)i * BLOCK, j, block.y, 0);

@@ -121,21 +121,21 @@ INLINE void scatter_numbers(global float *numbers, lanes x, lane_ints rows, stru
 }
 
 #if LANES == 1
-INLINE void gather(lanes *x, global const float *rows, struct place at, size_t stride, float factor)
+INLINE void gather(lanes *x, global const number *rows, struct place at, size_t stride, float factor)
 {
     int columns = part_columns();
     UNROLL_ROW
     for (int d = 0; d < PART; d++)
-        x[d] = d < columns ? factor * rows[at.first * stride + d] : 0;
+        x[d] = d < columns ? factor * num_get(rows, at.first * stride + d) : 0;
 }
 
-INLINE void scatter(global float *rows, const lanes *x, struct place at, size_t stride, lanes factor)
+INLINE void scatter(global number *rows, const lanes *x, struct place at, size_t stride, lanes factor)
 {
     int columns = at.mine ? part_columns() : 0;
     UNROLL_ROW
     for (int d = 0; d < PART; d++)
         if (d < columns)
-            rows[at.first * stride + d] = factor * x[d];
+            num_put(rows, at.first * stride + d, factor * x[d]);
 }
 #else
 INLINE size_t lane_offset(struct place at, int lane, size_t stride)
@@ -143,52 +143,69 @@ INLINE size_t lane_offset(struct place at, int lane, size_t stride)
     return min(at.first + lane, at.count - 1) * stride;
 }
 
+#if DTYPE == FLOAT32
+#define quad_load(from) vload4(0, from)
+#define quad_store(to, v) vstore4(v, 0, to)
+#else
+INLINE float4 quad_load(global const number *from)
+{
+    return (float4)(num_get(from, 0), num_get(from, 1), num_get(from, 2), num_get(from, 3));
+}
+INLINE void quad_store(global number *to, float4 v)
+{
+    num_put(to, 0, v.x);
+    num_put(to, 1, v.y);
+    num_put(to, 2, v.z);
+    num_put(to, 3, v.w);
+}
+#endif
+
 // x[d] = factor * number d of each lane's row; blocks of 4 x 4 numbers are transposed in registers.
-INLINE void gather(lanes *x, global const float *rows, struct place at, size_t stride, float factor)
+INLINE void gather(lanes *x, global const number *rows, struct place at, size_t stride, float factor)
 {
     for (int lane = 0; lane < LANES; lane += 4) {
         float *to = (float *)x + lane; // [HEAD_DIM, LANES]
-        global const float *row0 = rows + lane_offset(at, lane, stride);
-        global const float *row1 = rows + lane_offset(at, lane + 1, stride);
-        global const float *row2 = rows + lane_offset(at, lane + 2, stride);
-        global const float *row3 = rows + lane_offset(at, lane + 3, stride);
+        global const number *row0 = rows + lane_offset(at, lane, stride);
+        global const number *row1 = rows + lane_offset(at, lane + 1, stride);
+        global const number *row2 = rows + lane_offset(at, lane + 2, stride);
+        global const number *row3 = rows + lane_offset(at, lane + 3, stride);
         for (int d = 0; d < HEAD_DIM / 4 * 4; d += 4) {
-            float4 a = factor * vload4(0, row0 + d), b = factor * vload4(0, row1 + d);
-            float4 c = factor * vload4(0, row2 + d), e = factor * vload4(0, row3 + d);
+            float4 a = factor * quad_load(row0 + d), b = factor * quad_load(row1 + d);
+            float4 c = factor * quad_load(row2 + d), e = factor * quad_load(row3 + d);
             vstore4((float4)(a.x, b.x, c.x, e.x), 0, to + d * LANES);
             vstore4((float4)(a.y, b.y, c.y, e.y), 0, to + (d + 1) * LANES);
             vstore4((float4)(a.z, b.z, c.z, e.z), 0, to + (d + 2) * LANES);
             vstore4((float4)(a.w, b.w, c.w, e.w), 0, to + (d + 3) * LANES);
         }
         for (int d = HEAD_DIM / 4 * 4; d < HEAD_DIM; d++)
-            vstore4(factor * (float4)(row0[d], row1[d], row2[d], row3[d]), 0, to + d * LANES);
+            vstore4(factor * (float4)(num_get(row0, d), num_get(row1, d), num_get(row2, d), num_get(row3, d)), 0, to + d * LANES);
     }
 }
 
 // The way back: number d of each lane's row = factor * x[d].
-INLINE void scatter(global float *rows, const lanes *x, struct place at, size_t stride, lanes factor)
+INLINE void scatter(global number *rows, const lanes *x, struct place at, size_t stride, lanes factor)
 {
     for (int lane = 0; lane < LANES; lane += 4) {
         const float *from = (const float *)x + lane; // [HEAD_DIM, LANES]
         float4 scale = vload4(0, (float *)&factor + lane);
-        global float *row0 = rows + lane_offset(at, lane, stride);
-        global float *row1 = rows + lane_offset(at, lane + 1, stride);
-        global float *row2 = rows + lane_offset(at, lane + 2, stride);
-        global float *row3 = rows + lane_offset(at, lane + 3, stride);
+        global number *row0 = rows + lane_offset(at, lane, stride);
+        global number *row1 = rows + lane_offset(at, lane + 1, stride);
+        global number *row2 = rows + lane_offset(at, lane + 2, stride);
+        global number *row3 = rows + lane_offset(at, lane + 3, stride);
         for (int d = 0; d < HEAD_DIM / 4 * 4; d += 4) {
             float4 a = scale * vload4(0, from + d * LANES), b = scale * vload4(0, from + (d + 1) * LANES);
             float4 c = scale * vload4(0, from + (d + 2) * LANES), e = scale * vload4(0, from + (d + 3) * LANES);
-            vstore4((float4)(a.x, b.x, c.x, e.x), 0, row0 + d);
-            vstore4((float4)(a.y, b.y, c.y, e.y), 0, row1 + d);
-            vstore4((float4)(a.z, b.z, c.z, e.z), 0, row2 + d);
-            vstore4((float4)(a.w, b.w, c.w, e.w), 0, row3 + d);
+            quad_store(row0 + d, (float4)(a.x, b.x, c.x, e.x));
+            quad_store(row1 + d, (float4)(a.y, b.y, c.y, e.y));
+            quad_store(row2 + d, (float4)(a.z, b.z, c.z, e.z));
+            quad_store(row3 + d, (float4)(a.w, b.w, c.w, e.w));
         }
         for (int d = HEAD_DIM / 4 * 4; d < HEAD_DIM; d++) {
             float4 a = scale * vload4(0, from + d * LANES);
-            row0[d] = a.x;
-            row1[d] = a.y;
-            row2[d] = a.z;
-            row3[d] = a.w;
+            num_put(row0, d, a.x);
+            num_put(row1, d, a.y);
+            num_put(row2, d, a.z);
+            num_put(row3, d, a.w);
         }
     }
 }
@@ -202,12 +219,12 @@ INLINE void clear(lanes *x)
 }
 
 // s[j] = sum over d of x[d] rows[j][d] for `count` rows, TILE at a time; s has room for a multiple of TILE.
-INLINE void dots(lanes *s, const lanes *x, global const float *rows, int count, size_t stride, local float *parts)
+INLINE void dots(lanes *s, const lanes *x, global const number *rows, int count, size_t stride, local float *parts)
 {
     int last = max(part_columns() - 1, 0);
     UNROLL_ROW
     for (int j = 0; j < HELD(count); j += TILE) {
-        global const float *row[TILE];
+        global const number *row[TILE];
         lanes sums[TILE];
 #pragma unroll
         for (int t = 0; t < TILE; t++) {
@@ -218,7 +235,7 @@ INLINE void dots(lanes *s, const lanes *x, global const float *rows, int count, 
         for (int d = 0; d < PART; d++)
 #pragma unroll
             for (int t = 0; t < TILE; t++)
-                sums[t] = fma(x[d], (lanes)(row[t][HEAD_DIM % SPLIT ? min(d, last) : d]), sums[t]);
+                sums[t] = fma(x[d], (lanes)(num_get(row[t], HEAD_DIM % SPLIT ? min(d, last) : d)), sums[t]);
 #pragma unroll
         for (int t = 0; t < TILE; t++)
             s[j + t] = sums[t];
@@ -227,7 +244,7 @@ INLINE void dots(lanes *s, const lanes *x, global const float *rows, int count, 
 }
 
 // y[d] = factor y[d] + sum over j of p[j] rows[j][d] for `count` rows, TILE columns at a time.
-INLINE void mix(lanes *y, lanes factor, const lanes *p, global const float *rows, int count, size_t stride)
+INLINE void mix(lanes *y, lanes factor, const lanes *p, global const number *rows, int count, size_t stride)
 {
     int last = max(part_columns() - 1, 0);
     UNROLL_ROW
@@ -238,10 +255,10 @@ INLINE void mix(lanes *y, lanes factor, const lanes *p, global const float *rows
             sums[t] = factor * y[d + t];
         UNROLL_ROW
         for (int j = 0; j < HELD(count); j++) {
-            global const float *row = rows + (LANES == 1 ? min(j, count - 1) : j) * stride;
+            global const number *row = rows + (LANES == 1 ? min(j, count - 1) : j) * stride;
 #pragma unroll
             for (int t = 0; t < TILE; t++)
-                sums[t] = fma(p[j], (lanes)(row[min(d + t, last)]), sums[t]);
+                sums[t] = fma(p[j], (lanes)(num_get(row, min(d + t, last))), sums[t]);
         }
 #pragma unroll
         for (int t = 0; t < TILE; t++)
@@ -257,7 +274,7 @@ INLINE lanes seen_score(lanes score, lane_ints queries, int key, bool there)
     return LANES > 1 || there ? score : (lanes)(-INFINITY);
 }
 
-ROW_KERNEL void attention_forward(global float *out, global float *lse, global const float *qkv, global const int *starts,
+ROW_KERNEL void attention_forward(global number *out, global float *lse, global const number *qkv, global const int *starts,
                               int heads, int total)
 {
     struct place at = my_place(starts, heads);
@@ -265,7 +282,7 @@ ROW_KERNEL void attention_forward(global float *out, global float *lse, global c
         return;
     local float parts[SPLIT > 1 ? BLOCK * GROUP : 1];
     size_t stride = 3 * at.width;
-    global const float *queries = qkv + head_offset(at, stride), *keys = queries + at.width, *values = keys + at.width;
+    global const number *queries = qkv + head_offset(at, stride), *keys = queries + at.width, *values = keys + at.width;
     lane_ints rows = lane_rows(at);
     lanes q[COLUMNS], o[COLUMNS], p[BLOCK], largest = -INFINITY, sum = 0;
     gather(q, queries, at, stride, SCORE_FACTOR);
@@ -294,8 +311,8 @@ ROW_KERNEL void attention_forward(global float *out, global float *lse, global c
 }
 
 // The gradient of the queries, and delta, the dot product of each output with its gradient.
-ROW_KERNEL void attention_backward_queries(global float *qkv_grad, global float *delta, global const float *out_grad,
-                                       global const float *out, global const float *qkv, global const float *lse,
+ROW_KERNEL void attention_backward_queries(global number *qkv_grad, global float *delta, global const number *out_grad,
+                                       global const number *out, global const number *qkv, global const float *lse,
                                        global const int *starts, int heads, int total)
 {
     struct place at = my_place(starts, heads);
@@ -303,7 +320,7 @@ ROW_KERNEL void attention_backward_queries(global float *qkv_grad, global float 
         return;
     local float parts[SPLIT > 1 ? BLOCK * GROUP : 1];
     size_t stride = 3 * at.width, numbers = (size_t)at.head * total + at.start;
-    global const float *queries = qkv + head_offset(at, stride), *keys = queries + at.width, *values = keys + at.width;
+    global const number *queries = qkv + head_offset(at, stride), *keys = queries + at.width, *values = keys + at.width;
     lane_ints rows = lane_rows(at);
     lanes q[COLUMNS], dout[COLUMNS], dq[COLUMNS], p[BLOCK], dp[BLOCK];
     gather(q, queries, at, stride, SCORE_FACTOR);
@@ -334,7 +351,7 @@ ROW_KERNEL void attention_backward_queries(global float *qkv_grad, global float 
 }
 
 // The gradients of keys and values; here the lanes are keys, and blocks are of queries.
-ROW_KERNEL void attention_backward_keys(global float *qkv_grad, global const float *out_grad, global const float *qkv,
+ROW_KERNEL void attention_backward_keys(global number *qkv_grad, global const number *out_grad, global const number *qkv,
                                     global const float *lse, global const float *delta, global const int *starts,
                                     int heads, int total)
 {
@@ -343,8 +360,8 @@ ROW_KERNEL void attention_backward_keys(global float *qkv_grad, global const flo
         return;
     local float parts[SPLIT > 1 ? BLOCK * GROUP : 1];
     size_t stride = 3 * at.width, numbers = (size_t)at.head * total + at.start;
-    global const float *queries = qkv + head_offset(at, stride), *keys = queries + at.width, *values = keys + at.width;
-    global const float *douts = out_grad + head_offset(at, at.width);
+    global const number *queries = qkv + head_offset(at, stride), *keys = queries + at.width, *values = keys + at.width;
+    global const number *douts = out_grad + head_offset(at, at.width);
     lane_ints rows = lane_rows(at);
     lanes k[COLUMNS], v[COLUMNS], dk[COLUMNS], dv[COLUMNS], p[BLOCK], dp[BLOCK];
     gather(k, keys, at, stride, SCORE_FACTOR);
@@ -365,7 +382,7 @@ ROW_KERNEL void attention_backward_keys(global float *qkv_grad, global const flo
         mix(dv, 1, p, douts + block * at.width, n, at.width);
         mix(dk, 1, dp, queries + block * stride, n, stride);
     }
-    global float *keys_grad = qkv_grad + head_offset(at, stride) + at.width;
+    global number *keys_grad = qkv_grad + head_offset(at, stride) + at.width;
     scatter(keys_grad, dk, at, stride, SCALE);
     scatter(keys_grad + at.width, dv, at, stride, 1);
 }

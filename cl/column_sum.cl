@@ -5,7 +5,7 @@
 #define STRIDE (GROUP * VEC)
 
 // out[s] (+)= the sum of rows s * slice to (s + 1) * slice of x.  x [rows, width] -> out [slices, width]
-ROW_KERNEL void column_sum(global float *out, global const float *x, int rows, int width, int slice, int accumulate)
+ROW_KERNEL void column_sum(global float *out, global const number *x, int rows, int width, int slice, int accumulate)
 {
     int column = (int)get_group_id(0) * STRIP, n = min(STRIP, width - column);
     int first = (int)get_group_id(1) * slice, end = min(rows, first + slice);
@@ -13,9 +13,9 @@ ROW_KERNEL void column_sum(global float *out, global const float *x, int rows, i
     for (int v = 0; v < STRIP / STRIDE; v++)
         sums[v] = 0;
     for (int row = first; row < end; row++) {
-        global const float *from = x + (size_t)row * width + column;
+        global const number *from = x + (size_t)row * width + column;
         for (int v = 0, i = LANE * VEC; v < STRIP / STRIDE && i < n; v++, i += STRIDE)
-            sums[v] += vec_load(from, i, n, 0);
+            sums[v] += num_load(from, i, n, 0);
     }
     global float *to = out + get_group_id(1) * width + column;
     for (int v = 0, i = LANE * VEC; v < STRIP / STRIDE && i < n; v++, i += STRIDE)

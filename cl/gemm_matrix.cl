@@ -1,5 +1,5 @@
-// Matrix product on matrix units (fragment.clh): float numbers in memory, rounded to 16 bits on the way into local memory,
-// multiplied there exactly and added in float. Built with what fragment.clh takes, -DTILE, -DSUBGROUPS_M, -DSUBGROUPS_N.
+// Matrix product on matrix units (fragment.clh): numbers of 16 bits, multiplied exactly and added in float. Built with what
+// fragment.clh takes, -DTILE, -DSUBGROUPS_M, -DSUBGROUPS_N, and -DDTYPE= what c and residual are stored as.
 //
 // A work-group computes TILE x TILE numbers of c, STEP numbers of k at a time; each of its SUBGROUPS_M x SUBGROUPS_N
 // sub-groups a part of that, FRAGMENTS_M x FRAGMENTS_N fragments that stay in registers. While the sub-groups multiply
@@ -18,6 +18,8 @@
 #define FRAGMENTS_N (PART_N / FRAGMENT_N)
 #define STRIP (SUBGROUPS_M * FRAGMENT_M) // rows of c that are stored at once
 
+typedef XCAT(ushort, VEC) vushort;
+
 #define INLINE static inline __attribute__((always_inline)) // their arrays must become registers
 
 // Where the v-th vector of a tile stands: neighbours read neighbouring memory, along k or, in transposed matrices, along
@@ -26,7 +28,7 @@ static inline int vector_row(int v, int transposed) { return transposed ? v % TI
 static inline int vector_step(int v, int transposed) { return (transposed ? v / TILE : v % (STEP / VEC)) * VEC; }
 
 // An item's share of rows `row` and steps `step` onwards of x [rows, k], or [k, rows] when transposed; zeros beyond.
-INLINE void fetch(vfloat held[HELD], global const float *x, int row, int step, int rows, int k, int transposed,
+INLINE void fetch(vushort held[HELD], global const ushort *x, int row, int step, int rows, int k, int transposed,
                          int item)
 {
     UNROLL for (int h = 0; h < HELD; h++) {
@@ -34,30 +36,23 @@ INLINE void fetch(vfloat held[HELD], global const float *x, int row, int step, i
         held[h] = 0;
         if (v >= VECTORS || r >= rows)
             continue;
-        if (transposed) {
-            float part[VEC];
-            UNROLL for (int j = 0; j < VEC; j++)
-                part[j] = s + j < k ? x[(size_t)(s + j) * rows + r] : 0;
-            held[h] = XCAT(vload, VEC)(0, part);
+        if (!transposed && s + VEC <= k) {
+            held[h] = XCAT(vload, VEC)(0, x + (size_t)r * k + s);
         } else {
-            held[h] = vec_load(x + (size_t)r * k, s, k, 0);
+            ushort part[VEC];
+            UNROLL for (int j = 0; j < VEC; j++)
+                part[j] = s + j >= k ? 0 : transposed ? x[(size_t)(s + j) * rows + r] : x[(size_t)r * k + s + j];
+            held[h] = XCAT(vload, VEC)(0, part);
         }
     }
 }
 
-INLINE void put(local ushort *tile, const vfloat held[HELD], int transposed, int item)
+INLINE void put(local ushort *tile, const vushort held[HELD], int transposed, int item)
 {
     UNROLL for (int h = 0; h < HELD; h++) {
         int v = item + h * ITEMS;
-        if (v >= VECTORS)
-            continue;
-        float whole[VEC];
-        ushort part[VEC];
-        XCAT(vstore, VEC)(held[h], 0, whole);
-        UNROLL for (int j = 0; j < VEC; j++)
-            part[j] = narrow(whole[j]);
-        local ushort *place = tile + vector_row(v, transposed) * STRIDE + vector_step(v, transposed);
-        *(local XCAT(ushort, VEC) *)place = XCAT(vload, VEC)(0, part);
+        if (v < VECTORS)
+            *(local vushort *)(tile + vector_row(v, transposed) * STRIDE + vector_step(v, transposed)) = held[h];
     }
 }
 
@@ -88,8 +83,8 @@ INLINE void put_strip(local float *strip, const fragment_c sums[FRAGMENTS_N], in
 }
 
 FIXED_SUBGROUP kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
-gemm_matrix(global float *c, global const float *a, global const float *b, global const float *bias,
-            global const float *residual, int m, int n, int k, int a_transposed, int b_transposed, int accumulate,
+gemm_matrix(global number *c, global const ushort *a, global const ushort *b, global const float *bias,
+            global const number *residual, int m, int n, int k, int a_transposed, int b_transposed, int accumulate,
             int activation)
 {
     local union {
@@ -105,7 +100,7 @@ gemm_matrix(global float *c, global const float *a, global const float *b, globa
     UNROLL for (int i = 0; i < FRAGMENTS_M * FRAGMENTS_N; i++)
         sums[i / FRAGMENTS_N][i % FRAGMENTS_N].all = 0;
 
-    vfloat held_a[HELD], held_b[HELD];
+    vushort held_a[HELD], held_b[HELD];
     fetch(held_a, a, row, 0, m, k, a_transposed, item);
     fetch(held_b, b, column, 0, n, k, !b_transposed, item);
     for (int step = 0; step < k; step += STEP) {

@@ -3,7 +3,8 @@
 //
 // B is packed in panels of NR columns, so that a step reads one run of NR numbers: packed[panel][k][NR], zeros beyond n.
 // A is read as it is, row by row: MR broadcasts a step. A transposed one (-DA_PACKED=1) would be a page a step, so it
-// is packed in panels of MR columns first: [panel][k][MR].
+// is packed in panels of MR columns first: [panel][k][MR]. Panels and A are float; with DTYPE that is what C is stored as
+// and, where something is packed, what it is packed from.
 
 #define NR (NV * VEC)
 #define ONE_ITEM kernel __attribute__((reqd_work_group_size(1, 1, 1)))
@@ -31,8 +32,8 @@ static inline void multiply_tile(vfloat acc[MR][NV], global const float *a, glob
     }
 }
 
-ONE_ITEM void gemm_tile(global float *c, global const float *a, global const float *packed, global const float *bias,
-                        global const float *residual, int m, int n, int k, int strip, int block, int accumulate,
+ONE_ITEM void gemm_tile(global number *c, global const float *a, global const float *packed, global const float *bias,
+                        global const number *residual, int m, int n, int k, int strip, int block, int accumulate,
                         int activation)
 {
     int column = (int)get_group_id(0) * NR, first = (int)get_group_id(1) * strip;
@@ -46,7 +47,7 @@ ONE_ITEM void gemm_tile(global float *c, global const float *a, global const flo
 #pragma unroll
                 for (int v = 0; v < NV; v++)
                     acc[r][v] = from > 0 && i + r < m && column + v * VEC < n
-                                    ? vec_load(c + (size_t)(i + r) * n, column + v * VEC, n, 0)
+                                    ? num_load(c + (size_t)(i + r) * n, column + v * VEC, n, 0)
                                     : (vfloat)0;
             multiply_tile(acc, a, panel, i, m, k, from, to);
 #pragma unroll
@@ -57,7 +58,7 @@ ONE_ITEM void gemm_tile(global float *c, global const float *a, global const flo
                     if (i + r >= m || j >= n)
                         continue;
                     if (to < k)
-                        vec_store(c + (size_t)(i + r) * n, j, n, acc[r][v]);
+                        num_store(c + (size_t)(i + r) * n, j, n, acc[r][v]);
                     else
                         store_product(c, bias, residual, i + r, j, n, acc[r][v], accumulate, activation);
                 }
@@ -87,7 +88,7 @@ static inline void transpose(vfloat block[VEC])
 }
 
 // packed[panel][rows][PANEL] from x [width, rows], a panel a work-item.
-ONE_ITEM void pack_transposed(global float *restrict packed, global const float *restrict x, int width, int rows)
+ONE_ITEM void pack_transposed(global float *restrict packed, global const number *restrict x, int width, int rows)
 {
     int column = (int)get_group_id(0) * PANEL;
     global float *panel = packed + (size_t)column * rows;
@@ -97,7 +98,7 @@ ONE_ITEM void pack_transposed(global float *restrict packed, global const float 
 #pragma unroll
             for (int j = 0; j < VEC; j++) {
                 int line = column + part + j;
-                block[j] = line < width ? vec_load(x + (size_t)line * rows, row, rows, 0) : (vfloat)0;
+                block[j] = line < width ? num_load(x + (size_t)line * rows, row, rows, 0) : (vfloat)0;
             }
             transpose(block);
 #pragma unroll
@@ -110,15 +111,15 @@ ONE_ITEM void pack_transposed(global float *restrict packed, global const float 
 
 // packed[panel][rows][PANEL] from x [rows, width], PACK_STEPS rows of all panels a work-item, so
 // that x is read in whole rows.
-ONE_ITEM void pack_columns(global float *restrict packed, global const float *restrict x, int width, int rows)
+ONE_ITEM void pack_columns(global float *restrict packed, global const number *restrict x, int width, int rows)
 {
     int first = (int)get_group_id(0) * PACK_STEPS, last = min(rows, first + PACK_STEPS), whole = width / PANEL * PANEL;
     for (int column = 0; column < whole; column += PANEL)
         for (int row = first; row < last; row++)
 #pragma unroll
             for (int j = 0; j < PANEL; j++)
-                packed[(size_t)column * rows + row * PANEL + j] = x[(size_t)row * width + column + j];
+                packed[(size_t)column * rows + row * PANEL + j] = num_get(x, (size_t)row * width + column + j);
     for (int row = first; row < last && whole < width; row++)
         for (int j = 0; j < PANEL; j++)
-            packed[(size_t)whole * rows + row * PANEL + j] = whole + j < width ? x[(size_t)row * width + whole + j] : 0;
+            packed[(size_t)whole * rows + row * PANEL + j] = whole + j < width ? num_get(x, (size_t)row * width + whole + j) : 0;
 }

@@ -22,7 +22,8 @@ ROW_KERNEL void grad_norm_parts(global float *parts, global const float *grads, 
         parts[part + get_group_id(0)] = total;
 }
 
-// One work-group.  norm [2]: the norm, and what to multiply the gradients with so that theirs is at most max_norm
+// One work-group.  norm [4]: the norm, and what to multiply the gradients with so that theirs is at most
+// max_norm; the rest stays
 ROW_KERNEL void grad_norm_finish(global float *norm, global const float *parts, int count, float max_norm)
 {
     ROW_SCRATCH(scratch);

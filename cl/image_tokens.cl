@@ -2,37 +2,38 @@
 
 // A row a work-group: token, picture.
 // y [batch * tokens, width], patches [batch * (tokens - first), width], class_token [width], position [tokens, width]
-ROW_KERNEL void image_tokens_forward(global float *y, global const float *patches, global const float *class_token,
+ROW_KERNEL void image_tokens_forward(global number *y, global const number *patches, global const float *class_token,
                                      global const float *position, int tokens, int width, int first)
 {
     size_t token = get_group_id(0), picture = get_group_id(1), row = picture * tokens + token;
-    global const float *x = token < first ? class_token : patches + (row - (picture + 1) * first) * width;
-    for (EACH(i, width))
-        vec_store(y + row * width, i, width,
-                  vec_load(x, i, width, 0) + vec_load(position + token * width, i, width, 0));
+    for (EACH(i, width)) {
+        vfloat v = token < first ? vec_load(class_token, i, width, 0)
+                                 : num_load(patches + (row - (picture + 1) * first) * width, i, width, 0);
+        num_store(y + row * width, i, width, v + vec_load(position + token * width, i, width, 0));
+    }
 }
 
 // A row a work-group: patch, picture.
 // dpatches [batch * (tokens - first), width], dy [batch * tokens, width]
-ROW_KERNEL void image_tokens_patches(global float *dpatches, global const float *dy, int tokens, int width, int first,
+ROW_KERNEL void image_tokens_patches(global number *dpatches, global const number *dy, int tokens, int width, int first,
                                      int accumulate)
 {
     size_t picture = get_group_id(1), row = picture * (tokens - first) + get_group_id(0);
-    global const float *from = dy + (row + (picture + 1) * first) * width;
+    global const number *from = dy + (row + (picture + 1) * first) * width;
     for (EACH(i, width))
-        vec_store_grad(dpatches + row * width, i, width, vec_load(from, i, width, 0), accumulate);
+        num_store_grad(dpatches + row * width, i, width, num_load(from, i, width, 0), accumulate);
 }
 
 // A token a work-group: sums over the batch. The class token's gradient is that of position 0; either may be NULL.
 // dclass_token [width], dposition [tokens, width], dy [batch, tokens, width]
-ROW_KERNEL void image_tokens_sums(global float *dclass_token, global float *dposition, global const float *dy,
+ROW_KERNEL void image_tokens_sums(global float *dclass_token, global float *dposition, global const number *dy,
                                   int batch, int tokens, int width, int accumulate_class, int accumulate_position)
 {
     size_t token = get_group_id(0);
     for (int picture = 0; picture < batch; picture++) {
-        global const float *from = dy + ((size_t)picture * tokens + token) * width;
+        global const number *from = dy + ((size_t)picture * tokens + token) * width;
         for (EACH(i, width)) {
-            vfloat v = vec_load(from, i, width, 0);
+            vfloat v = num_load(from, i, width, 0);
             if (dposition)
                 vec_store_grad(dposition + token * width, i, width, v, accumulate_position || picture > 0);
             if (dclass_token && token == 0)

@@ -1,7 +1,7 @@
 // Rows of Euclidean length one.
 
 // y = x / max(|x|, 1e-12); inverse [rows]: what x was multiplied with
-ROW_KERNEL void l2_normalise_forward(global float *y, global float *inverse, global const float *x, int width)
+ROW_KERNEL void l2_normalise_forward(global number *y, global float *inverse, global const number *x, int width)
 {
     ROW_SCRATCH(scratch);
     size_t r = get_group_id(0);
@@ -9,18 +9,18 @@ ROW_KERNEL void l2_normalise_forward(global float *y, global float *inverse, glo
     y += r * width;
     vfloat squares = 0;
     for (EACH(i, width)) {
-        vfloat v = vec_load(x, i, width, 0);
+        vfloat v = num_load(x, i, width, 0);
         squares += v * v;
     }
     float scale = 1 / fmax(sqrt(row_sum(vec_sum(squares), scratch)), 1e-12f);
     for (EACH(i, width))
-        vec_store(y, i, width, vec_load(x, i, width, 0) * scale);
+        num_store(y, i, width, num_load(x, i, width, 0) * scale);
     if (LANE == 0)
         inverse[r] = scale;
 }
 
 // dx (+)= inverse * (dy - y * (dy . y)): what points along x does not change y.
-ROW_KERNEL void l2_normalise_backward(global float *dx, global const float *dy, global const float *y,
+ROW_KERNEL void l2_normalise_backward(global number *dx, global const number *dy, global const number *y,
                                       global const float *inverse, int width, int accumulate)
 {
     ROW_SCRATCH(scratch);
@@ -29,9 +29,9 @@ ROW_KERNEL void l2_normalise_backward(global float *dx, global const float *dy, 
     y += r * width;
     vfloat products = 0;
     for (EACH(i, width))
-        products += vec_load(dy, i, width, 0) * vec_load(y, i, width, 0);
+        products += num_load(dy, i, width, 0) * num_load(y, i, width, 0);
     float along = row_sum(vec_sum(products), scratch), scale = inverse[r];
     for (EACH(i, width))
-        vec_store_grad(dx + r * width, i, width,
-                       scale * (vec_load(dy, i, width, 0) - along * vec_load(y, i, width, 0)), accumulate);
+        num_store_grad(dx + r * width, i, width,
+                       scale * (num_load(dy, i, width, 0) - along * num_load(y, i, width, 0)), accumulate);
 }

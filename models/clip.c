@@ -12,13 +12,13 @@ static const float initial_sigmoid_scale = 2.3025851f, initial_sigmoid_bias = -1
 struct tensor *clip_image_features(struct tape *tape, const struct clip *clip, struct tensor *pictures)
 {
     CHECK(clip->has_image, "this model has no image tower");
-    return image_tower_forward(tape, &clip->image, pictures);
+    return op_cast(tape, image_tower_forward(tape, &clip->image, pictures), DTYPE_F32);
 }
 
 struct tensor *clip_text_features(struct tape *tape, const struct clip *clip, const int *ids, const int *lengths, int n)
 {
     CHECK(clip->has_text, "this model has no text tower");
-    return text_tower_forward(tape, &clip->text, ids, lengths, n);
+    return op_cast(tape, text_tower_forward(tape, &clip->text, ids, lengths, n), DTYPE_F32);
 }
 
 static struct tensor *embed(struct tape *tape, const struct clip *clip, const struct head *head,

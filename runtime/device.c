@@ -324,6 +324,11 @@ int device_vector_width(const struct device *dev)
     return dev->info.native_floats >= 16 ? 16 : 8;
 }
 
+enum precision device_precision(const struct device *dev)
+{
+    return dev->precision;
+}
+
 int device_group_size(const struct device *dev)
 {
     return dev->info.device_class == DEVICE_GPU ? 64 : 1;

@@ -26,7 +26,8 @@ enum device_class {
     DEVICE_GPU, /* a work-group shares it */
 };
 
-/* What numbers may be rounded to before they are multiplied; sums and memory are float32 in each. */
+/* What activations and their gradients are stored as; parameters, their gradients, statistics and sums are float32 in
+ * each. */
 enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 };
 
 struct device_info {
@@ -69,6 +70,8 @@ int device_group_size(const struct device *dev);
 void device_mark(struct device *dev);
 /* Whether the device has done all that was queued before the last mark. Does not wait. */
 bool device_idle(const struct device *dev);
+
+enum precision device_precision(const struct device *dev); /* set by gemm_set_precision() */
 
 /* Waits for all queued work. */
 int device_finish(struct device *dev, struct error *err) MUST_CHECK;

@@ -62,6 +62,9 @@ void launch_kernel(struct device *dev, const char *file, const char *kernel, con
                    struct launch_range range, const struct launch_arg *args, int count);
 
 #define LAUNCH(dev, file, kernel, range, ...) LAUNCH_WITH(dev, file, kernel, "", range, __VA_ARGS__)
+/* The kernel for activations stored as those of `x` are. */
+#define LAUNCH_AS(x, file, kernel, range, ...)                                                                         \
+    LAUNCH_WITH((x)->dev, file, kernel, dtype_options((x)->dtype), range, __VA_ARGS__)
 #define LAUNCH_WITH(dev, file, kernel, options, range, ...)                                                            \
     launch_kernel(dev, file, kernel, options, range, (const struct launch_arg[]){__VA_ARGS__},                         \
                   (int)(sizeof((const struct launch_arg[]){__VA_ARGS__}) / sizeof(struct launch_arg)))

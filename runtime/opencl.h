@@ -31,7 +31,7 @@ struct device {
     const struct tune_mode *tune_mode;     /* runtime/gemm/tune.c */
     struct selftests *selftests;           /* runtime/selftest.c */
     const struct matrix_unit *matrix_unit; /* runtime/gemm/matrix.c: what products may run on; NULL: none */
-    enum precision precision;              /* of products on it */
+    enum precision precision;              /* of activations on it */
     struct profile *profile;               /* runtime/profile.c; NULL unless device_profile_start() was called */
     struct error failure;                  /* the first one; code is EXIT_OK while all is well */
 };

@@ -71,6 +71,13 @@ struct device *tape_device(const struct tape *tape)
     return tape->dev;
 }
 
+enum dtype tape_dtype(const struct tape *tape)
+{
+    static const enum dtype dtypes[] = {
+        [PRECISION_FP32] = DTYPE_F32, [PRECISION_BF16] = DTYPE_BF16, [PRECISION_FP16] = DTYPE_F16};
+    return dtypes[device_precision(tape->dev)];
+}
+
 bool tape_training(const struct tape *tape)
 {
     return tape->training;
@@ -219,8 +226,8 @@ static void add_pending(struct tape *tape)
         struct pending *pending = &tape->pending[i];
         size_t count = tensor_count(pending->to);
         unshare(pending->to);
-        LAUNCH(tape->dev, "residual.cl", "accumulate", range_chunks(tape->dev, count), ARG_BUFFER(pending->to),
-               ARG_BUFFER(pending->from), ARG_INT((int)count));
+        LAUNCH_AS(pending->to, "residual.cl", "accumulate", range_chunks(tape->dev, count), ARG_BUFFER(pending->to),
+                  ARG_BUFFER(pending->from), ARG_INT((int)count));
         tensor_free(pending->from);
     }
     tape->pending_count = 0;
@@ -317,7 +324,8 @@ void tape_grad_alias(struct tape *tape, struct tensor *x, struct tensor *grad)
 {
     if (!x || !x->needs_grad)
         return;
-    CHECK(tensor_count(x) == tensor_count(grad), "a gradient %s for %s", tensor_shape(grad).text, tensor_shape(x).text);
+    CHECK(tensor_count(x) == tensor_count(grad) && x->dtype == grad->dtype, "a gradient %s for %s",
+          tensor_shape(grad).text, tensor_shape(x).text);
     if (!x->grad && !x->bucket) {
         x->grad = alias(grad, x->ndim, x->dim);
         return;
@@ -328,8 +336,8 @@ void tape_grad_alias(struct tape *tape, struct tensor *x, struct tensor *grad)
     if (!accumulate)
         buffer_copy(to->buffer, 0, grad->buffer, 0, tensor_bytes(to));
     else
-        LAUNCH(tape->dev, "residual.cl", "accumulate", range_chunks(tape->dev, count), ARG_BUFFER(to), ARG_BUFFER(grad),
-               ARG_INT((int)count));
+        LAUNCH_AS(to, "residual.cl", "accumulate", range_chunks(tape->dev, count), ARG_BUFFER(to), ARG_BUFFER(grad),
+                  ARG_INT((int)count));
 }
 
 /* ---- checkpoints ---- */

@@ -52,6 +52,10 @@ void tape_free(struct tape *tape);
 void tape_reset(struct tape *tape);
 struct device *tape_device(const struct tape *tape);
 
+/* What ops store that make activations of pictures or token ids, by the device's precision (gemm.h); others follow
+ * their input. */
+enum dtype tape_dtype(const struct tape *tape);
+
 /* A new tensor that the tape owns; contents undefined. */
 struct tensor *tape_tensor(struct tape *tape, enum dtype dtype, int ndim, const int *dim);
 #define TAPE_TENSOR(tape, dtype, ...)                                                                                  \

@@ -4,10 +4,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const struct {
+    size_t bytes;
+    const char *options; /* NULL: no activations */
+} dtypes[] = {
+    [DTYPE_F32] = {4, ""},
+    [DTYPE_I32] = {4, NULL},
+    [DTYPE_U8] = {1, NULL},
+    [DTYPE_BF16] = {2, "-DDTYPE=BFLOAT16"},
+    [DTYPE_F16] = {2, "-DDTYPE=FLOAT16"},
+};
+
 size_t dtype_bytes(enum dtype dtype)
 {
-    static const size_t bytes[] = {[DTYPE_F32] = 4, [DTYPE_I32] = 4, [DTYPE_U8] = 1};
-    return bytes[dtype];
+    return dtypes[dtype].bytes;
+}
+
+bool dtype_is_real(enum dtype dtype)
+{
+    return dtypes[dtype].options != NULL;
+}
+
+const char *dtype_options(enum dtype dtype)
+{
+    CHECK(dtype_is_real(dtype), "no kernel takes numbers of dtype %d as activations", (int)dtype);
+    return dtypes[dtype].options;
 }
 
 struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const int *dim)
@@ -95,4 +116,11 @@ void tensor_expect(const struct tensor *tensor, const char *what, enum dtype dty
     for (int i = 0; fits && i < ndim; i++)
         fits = dim[i] < 0 || tensor->dim[i] == dim[i];
     CHECK(fits, "%s has shape %s, wanted %s", what, tensor_shape(tensor).text, shape_to_text(ndim, dim).text);
+}
+
+enum dtype tensor_expect_real(const struct tensor *tensor, const char *what)
+{
+    CHECK(tensor != NULL, "%s is missing", what);
+    CHECK(dtype_is_real(tensor->dtype), "%s %s holds no real numbers", what, tensor_shape(tensor).text);
+    return tensor->dtype;
 }

@@ -13,7 +13,7 @@
 
 #include "runtime/buffer.h"
 
-enum dtype { DTYPE_F32, DTYPE_I32, DTYPE_U8 };
+enum dtype { DTYPE_F32, DTYPE_I32, DTYPE_U8, DTYPE_BF16, DTYPE_F16 };
 
 struct tensor {
     struct device *dev;
@@ -29,8 +29,9 @@ struct tensor {
     struct bucket *bucket; /* of a trained parameter: where its gradient lives (bucket.h), */
     size_t in_bucket;      /* from this number on */
     int uses;              /* of a trained parameter: nodes on a tape that will add to its gradient */
-    struct buffer *packed; /* derived from a constant; freed with the tensor */
-    int packed_panel;      /* how: columns of a panel */
+    struct buffer *packed; /* derived from a constant, freed with the tensor: for a product, */
+    int packed_panel;      /* in panels of so many columns, */
+    enum dtype packed_for; /* whose other side is of these numbers */
 };
 
 struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const int *dim);
@@ -44,6 +45,8 @@ size_t tensor_bytes(const struct tensor *tensor);
 int tensor_rows(const struct tensor *tensor);  /* the product of all but the last dimension */
 int tensor_width(const struct tensor *tensor); /* the last dimension */
 size_t dtype_bytes(enum dtype dtype);
+bool dtype_is_real(enum dtype dtype);        /* one of those that activations may have: float32 or 16 bits */
+const char *dtype_options(enum dtype dtype); /* what kernels over such numbers are built with (DTYPE in common.clh) */
 
 struct buffer *tensor_buffer(const struct tensor *tensor); /* NULL for NULL */
 
@@ -58,5 +61,9 @@ struct shape_text tensor_shape(const struct tensor *tensor);
 void tensor_expect(const struct tensor *tensor, const char *what, enum dtype dtype, int ndim, const int *dim);
 #define EXPECT(tensor, what, dtype, ...)                                                                               \
     tensor_expect(tensor, what, dtype, (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), (int[]){__VA_ARGS__})
+
+/* The same for an activation, of any shape or of this one: its dtype is one that they may have. Returns that. */
+enum dtype tensor_expect_real(const struct tensor *tensor, const char *what);
+#define EXPECT_REAL(tensor, what, ...) EXPECT(tensor, what, tensor_expect_real(tensor, what), __VA_ARGS__)
 
 #endif

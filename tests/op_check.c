@@ -1,5 +1,7 @@
 #include "tests/op_check.h"
 
+#include "models/files/stored_dtype.h"
+#include "runtime/gemm/gemm.h"
 #include "runtime/util/random.h"
 
 #include <math.h>
@@ -8,6 +10,28 @@
 #include <string.h>
 
 enum { EVERY_COORDINATE = 300, DIRECTIONS = 4 };
+
+/* How activations are stored. `unit`: how far the nearest such number is at most, relative to what is rounded. */
+static const struct storage {
+    enum dtype dtype;
+    const char *precision;
+    enum stored_dtype file;
+    double unit;
+} storages[] = {{DTYPE_F32, "fp32", STORED_F32, 0},
+                {DTYPE_BF16, "bf16", STORED_BF16, 1.0 / 256},
+                {DTYPE_F16, "fp16", STORED_F16, 1.0 / 2048}};
+enum { STORAGES = sizeof storages / sizeof *storages };
+
+/* Roundings that may add up in an output, and in a gradient, which has come through more of them. */
+static const double output_units = 3, gradient_units = 8;
+
+static const struct storage *storage_of(const struct tensor *tensor)
+{
+    const struct storage *storage = storages;
+    while (storage->dtype != tensor->dtype)
+        storage++;
+    return storage;
+}
 
 double check_uniform(uint64_t *state)
 {
@@ -58,8 +82,11 @@ void for_each_device(void (*test)(struct device *dev))
 /* One case's numbers on the host, and what one run on the device gave. */
 struct checked {
     const struct op_case *c;
+    const struct storage *storage;
+    char name[160];
     int inputs;
     size_t counts[CASE_INPUTS], out_count;
+    enum dtype out_dtype;
     double *values[CASE_INPUTS]; // [counts[i]]
     double *want, *seed;         // [out_count]; seed is r of sum(y * r)
     double *scratch;             // [out_count]
@@ -70,6 +97,15 @@ struct result {
     float *grads[CASE_INPUTS]; // [counts[i]] or NULL
 };
 
+static double rounded(const struct storage *storage, double x)
+{
+    unsigned char bytes[sizeof(float)];
+    float nearest;
+    stored_dtypes[storage->file].from_float(bytes, &(float){(float)x}, 1);
+    stored_dtypes[storage->file].to_float(&nearest, bytes, 1);
+    return (double)nearest;
+}
+
 static void fill(struct checked *k, int i, uint64_t *state)
 {
     const struct case_input *in = &k->c->in[i];
@@ -77,31 +113,44 @@ static void fill(struct checked *k, int i, uint64_t *state)
         k->values[i][j] = in->fill == FILL_U8 ? floor(256 * check_uniform(state))
                           : in->fill == FILL_ZERO
                               ? 0
-                              : (double)(float)(check_normal(state) * (in->scale != 0 ? in->scale : 1) + in->shift);
+                              : rounded(k->storage, check_normal(state) * (in->scale != 0 ? in->scale : 1) + in->shift);
+}
+
+static void upload_numbers(struct tensor *tensor, const double *numbers)
+{
+    size_t count = tensor_count(tensor);
+    float *floats = mem_new(count, sizeof *floats);
+    unsigned char *bytes = mem_new(count, sizeof *floats);
+    for (size_t i = 0; i < count; i++)
+        floats[i] = (float)numbers[i];
+    if (tensor->dtype == DTYPE_U8)
+        for (size_t i = 0; i < count; i++)
+            bytes[i] = (unsigned char)numbers[i];
+    else
+        stored_dtypes[storage_of(tensor)->file].from_float(bytes, floats, (long)count);
+    tensor_upload(tensor, bytes);
+    free(bytes);
+    free(floats);
 }
 
 static struct tensor *upload(struct device *dev, const struct checked *k, int i)
 {
     const struct case_input *in = &k->c->in[i];
-    struct tensor *tensor = tensor_new(dev, in->fill == FILL_U8 ? DTYPE_U8 : DTYPE_F32, in->ndim, in->dim);
-    unsigned char *bytes = mem_new(k->counts[i], 1);
-    float *floats = mem_new(k->counts[i], sizeof *floats);
-    for (size_t j = 0; j < k->counts[i]; j++)
-        if (in->fill == FILL_U8)
-            bytes[j] = (unsigned char)k->values[i][j];
-        else
-            floats[j] = (float)k->values[i][j];
-    tensor_upload(tensor, in->fill == FILL_U8 ? (void *)bytes : (void *)floats);
-    free(bytes);
-    free(floats);
+    enum dtype dtype = in->fill == FILL_U8 ? DTYPE_U8 : in->fill == FILL_ACTIVATION ? k->storage->dtype : DTYPE_F32;
+    struct tensor *tensor = tensor_new(dev, dtype, in->ndim, in->dim);
+    upload_numbers(tensor, k->values[i]);
     tensor->needs_grad = in->grad;
     return tensor;
 }
 
 static float *download(const struct tensor *tensor)
 {
-    float *numbers = mem_new(tensor_count(tensor), sizeof *numbers);
-    tensor_download(numbers, tensor);
+    size_t count = tensor_count(tensor);
+    float *numbers = mem_new(count, sizeof *numbers);
+    unsigned char *bytes = mem_new(tensor_bytes(tensor), 1);
+    tensor_download(bytes, tensor);
+    stored_dtypes[storage_of(tensor)->file].to_float(numbers, bytes, (long)count);
+    free(bytes);
     return numbers;
 }
 
@@ -114,42 +163,40 @@ static struct result run_case(struct device *dev, struct checked *k, bool record
     for (int i = 0; i < k->inputs; i++) {
         in[i] = upload(dev, k, i);
         if (earlier && in[i]->needs_grad) {
-            in[i]->grad = tensor_new(dev, DTYPE_F32, in[i]->ndim, in[i]->dim);
-            float *start = mem_new(k->counts[i], sizeof *start);
+            in[i]->grad = tensor_new(dev, in[i]->dtype, in[i]->ndim, in[i]->dim);
+            double *start = mem_new(k->counts[i], sizeof *start);
             for (size_t j = 0; j < k->counts[i]; j++)
-                start[j] = *earlier;
-            tensor_upload(in[i]->grad, start);
+                start[j] = (double)*earlier;
+            upload_numbers(in[i]->grad, start);
             free(start);
         }
     }
     struct tensor *out = k->c->run(tape, in, k->c);
     if (!k->out_count) {
         k->out_count = tensor_count(out);
+        k->out_dtype = out->dtype;
         k->want = mem_new(k->out_count, sizeof(double));
         k->seed = mem_new(k->out_count, sizeof(double));
         k->scratch = mem_new(k->out_count, sizeof(double));
         uint64_t state = 99;
         for (size_t i = 0; i < k->out_count; i++)
-            k->seed[i] = (double)(float)check_normal(&state);
+            k->seed[i] = rounded(k->storage, check_normal(&state));
         k->c->reference(k->want, k->values, k->c);
     }
-    CHECK(tensor_count(out) == k->out_count, "%s: the output changes its size", k->c->name);
+    CHECK(tensor_count(out) == k->out_count, "%s: the output changes its size", k->name);
     struct result result = {.out = download(out)};
     if (recording && out->needs_grad) {
-        float *seed = mem_new(k->out_count, sizeof *seed);
-        for (size_t i = 0; i < k->out_count; i++)
-            seed[i] = (float)k->seed[i];
-        struct tensor *gradient = tape_upload(tape, DTYPE_F32, out->ndim, out->dim, seed);
+        struct tensor *gradient = tape_like(tape, out);
+        upload_numbers(gradient, k->seed);
         tape_backward_from(tape, &out, &gradient, 1);
-        free(seed);
         for (int i = 0; i < k->inputs; i++)
             if (k->c->in[i].grad) {
-                CHECK(in[i]->grad, "%s: input %d got no gradient", k->c->name, i);
+                CHECK(in[i]->grad, "%s: input %d got no gradient", k->name, i);
                 result.grads[i] = download(in[i]->grad);
             }
     }
     struct error err;
-    CHECK(device_finish(dev, &err) == 0, "%s: %s", k->c->name, err.text);
+    CHECK(device_finish(dev, &err) == 0, "%s: %s", k->name, err.text);
     tape_free(tape);
     for (int i = 0; i < k->inputs; i++)
         tensor_free(in[i]);
@@ -188,9 +235,9 @@ static double derivative(struct checked *k, int i, const double *direction)
 static void check_gradient(struct checked *k, int i, const float *got, double earlier)
 {
     char what[256];
-    snprintf(what, sizeof what, "%s: gradient of input %d%s", k->c->name, i, earlier != 0 ? ", added to another" : "");
+    snprintf(what, sizeof what, "%s: gradient of input %d%s", k->name, i, earlier != 0 ? ", added to another" : "");
     size_t count = k->counts[i];
-    double tolerance = k->c->tolerance != 0 ? k->c->tolerance : 2e-5;
+    double tolerance = (k->c->tolerance != 0 ? k->c->tolerance : 2e-5) + gradient_units * k->storage->unit;
     double *direction = mem_new(count, sizeof *direction);
     if (count <= EVERY_COORDINATE) {
         double *want = mem_new(count, sizeof *want);
@@ -217,45 +264,82 @@ static void check_gradient(struct checked *k, int i, const float *got, double ea
     free(direction);
 }
 
-static void check_case(struct device *dev, const struct op_case *c)
+static void begin(struct checked *k)
 {
-    struct checked k = {.c = c};
     uint64_t state = 42;
-    while (k.inputs < CASE_INPUTS && c->in[k.inputs].ndim > 0) {
-        int i = k.inputs++;
-        k.counts[i] = 1;
-        for (int d = 0; d < c->in[i].ndim; d++)
-            k.counts[i] *= (size_t)c->in[i].dim[d];
-        k.values[i] = mem_new(k.counts[i], sizeof(double));
-        fill(&k, i, &state);
+    while (k->inputs < CASE_INPUTS && k->c->in[k->inputs].ndim > 0) {
+        int i = k->inputs++;
+        k->counts[i] = 1;
+        for (int d = 0; d < k->c->in[i].ndim; d++)
+            k->counts[i] *= (size_t)k->c->in[i].dim[d];
+        k->values[i] = mem_new(k->counts[i], sizeof(double));
+        fill(k, i, &state);
     }
-    const float earlier = 0.5f;
-    struct result first = run_case(dev, &k, true, NULL), again = run_case(dev, &k, true, NULL);
-    struct result added = run_case(dev, &k, true, &earlier), inference = run_case(dev, &k, false, NULL);
+}
 
+static void end(struct checked *k)
+{
+    for (int i = 0; i < k->inputs; i++)
+        free(k->values[i]);
+    free(k->want);
+    free(k->seed);
+    free(k->scratch);
+}
+
+static void check_output(const struct checked *k, const float *got, const char *how)
+{
     char what[256];
-    snprintf(what, sizeof what, "%s: output", c->name);
-    check_close(what, first.out, k.want, k.out_count, c->tolerance != 0 ? c->tolerance : 2e-6);
-    snprintf(what, sizeof what, "%s: output without recording", c->name);
-    check_close(what, inference.out, k.want, k.out_count, c->tolerance != 0 ? c->tolerance : 2e-6);
-    CHECK(memcmp(first.out, again.out, k.out_count * sizeof(float)) == 0, "%s: two runs differ", c->name);
-    for (int i = 0; i < k.inputs; i++) {
-        if (!first.grads[i])
+    snprintf(what, sizeof what, "%s: output%s", k->name, how);
+    double tolerance = k->c->tolerance != 0 ? k->c->tolerance : 2e-6;
+    check_close(what, got, k->want, k->out_count, tolerance + output_units * k->storage->unit);
+}
+
+/* `first`: what one run gave. */
+static void check_against(struct device *dev, struct checked *k, const struct result *first)
+{
+    const float earlier = 0.5f;
+    struct result again = run_case(dev, k, true, NULL), added = run_case(dev, k, true, &earlier);
+    struct result inference = run_case(dev, k, false, NULL);
+    check_output(k, first->out, "");
+    check_output(k, inference.out, " without recording");
+    CHECK(memcmp(first->out, again.out, k->out_count * sizeof(float)) == 0, "%s: two runs differ", k->name);
+    for (int i = 0; i < k->inputs; i++) {
+        if (!first->grads[i])
             continue;
-        CHECK(memcmp(first.grads[i], again.grads[i], k.counts[i] * sizeof(float)) == 0,
-              "%s: the gradients of input %d differ between two runs", c->name, i);
-        check_gradient(&k, i, first.grads[i], 0);
-        check_gradient(&k, i, added.grads[i], (double)earlier);
+        CHECK(memcmp(first->grads[i], again.grads[i], k->counts[i] * sizeof(float)) == 0,
+              "%s: the gradients of input %d differ between two runs", k->name, i);
+        check_gradient(k, i, first->grads[i], 0);
+        check_gradient(k, i, added.grads[i], (double)earlier);
     }
-    struct result *results[] = {&first, &again, &added, &inference};
-    for (int i = 0; i < 4; i++)
+    struct result *results[] = {&again, &added, &inference};
+    for (int i = 0; i < 3; i++)
         result_free(results[i]);
-    for (int i = 0; i < k.inputs; i++)
-        free(k.values[i]);
-    free(k.want);
-    free(k.seed);
-    free(k.scratch);
-    CHECK(buffer_guard_faults(dev) == 0, "%s: a buffer was written past its end", c->name);
+    CHECK(buffer_guard_faults(dev) == 0, "%s: a buffer was written past its end", k->name);
+}
+
+/* An op of float32 alone is the same in each storage. */
+static bool is_stored(const struct checked *k)
+{
+    bool stored = k->storage->dtype == DTYPE_F32 || k->out_dtype != DTYPE_F32;
+    for (int i = 0; i < k->inputs; i++)
+        stored = stored || k->c->in[i].fill == FILL_ACTIVATION;
+    return stored;
+}
+
+/* False where there was nothing to check. */
+static bool check_case(struct device *dev, const struct op_case *c, const struct storage *storage)
+{
+    struct checked k = {.c = c, .storage = storage};
+    snprintf(k.name, sizeof k.name, "%s, %s", c->name, storage->precision);
+    gemm_set_precision(dev, storage->precision);
+    begin(&k);
+    struct result first = run_case(dev, &k, true, NULL);
+    bool stored = is_stored(&k);
+    if (stored)
+        check_against(dev, &k, &first);
+    result_free(&first);
+    end(&k);
+    return stored;
 }
 
 int op_check_all(const struct op_case *cases, int count)
@@ -272,9 +356,11 @@ int op_check_all(const struct op_case *cases, int count)
         if (device_open(&dev, spec, &err) != 0)
             return error_report(&err);
         buffer_guard(dev);
+        int passed = 0;
         for (int i = 0; i < count; i++)
-            check_case(dev, &cases[i]);
-        printf("%d cases passed on %s\n", count, infos[d].label);
+            for (int s = 0; s < STORAGES; s++)
+                passed += check_case(dev, &cases[i], &storages[s]);
+        printf("%d cases passed on %s\n", passed, infos[d].label);
         device_close(dev);
     }
     free(infos);

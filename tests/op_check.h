@@ -13,6 +13,10 @@
  * differences of the reference (every coordinate of small inputs, random directions of large ones); the same again
  * when there is a gradient already (it must be added to); inference and recording agree; a rerun is equal bit by bit;
  * nothing is written behind any buffer, nothing uninitialised is read (fresh buffers hold NaN).
+ *
+ * Cases with an `activation` among their inputs, or that make some, pass through this three times: stored as float32,
+ * as bfloat16 and as half precision. All numbers of the latter two are rounded before the reference sees them, so that
+ * what is allowed there is the rounding of results and of what stands between.
  */
 #ifndef OCLIP_OP_CHECK_H
 #define OCLIP_OP_CHECK_H
@@ -24,8 +28,10 @@ enum { CASE_INPUTS = 6 };
 struct case_input {
     int ndim, dim[4];
     bool grad;
-    enum { FILL_NORMAL, FILL_ZERO, FILL_U8 } fill; /* FILL_U8: a u8 tensor; the reference gets 0 to 255 as doubles */
-    double scale, shift;                           /* of FILL_NORMAL; a scale of 0 means 1 */
+    /* FILL_ACTIVATION: normal, and stored in 16 bits too; FILL_U8: a u8 tensor, the reference gets 0 to 255 as doubles
+     */
+    enum { FILL_NORMAL, FILL_ACTIVATION, FILL_ZERO, FILL_U8 } fill;
+    double scale, shift; /* of normal ones; a scale of 0 means 1 */
 };
 
 /* Standard normal numbers of one or two dimensions. */
@@ -36,6 +42,10 @@ struct case_input {
 #define NORMAL2(grad, rows, width)                                                                                     \
     {                                                                                                                  \
         2, {rows, width}, grad, FILL_NORMAL, 0, 0                                                                      \
+    }
+#define ACTIVATIONS(grad, rows, width)                                                                                 \
+    {                                                                                                                  \
+        2, {rows, width}, grad, FILL_ACTIVATION, 0, 0                                                                  \
     }
 
 struct op_case {

@@ -55,7 +55,12 @@ static void reference(double *y, double *const *in, const struct op_case *c)
 }
 
 #define QKV(total, heads, head_dim, size)                                                                              \
-    run, reference, .in = {{.ndim = 2, .dim = {total, 3 * (heads) * (head_dim)}, .grad = true, .scale = size}}
+    run, reference,                                                                                                    \
+        .in = {{.ndim = 2,                                                                                             \
+                .dim = {total, 3 * (heads) * (head_dim)},                                                              \
+                .grad = true,                                                                                          \
+                .fill = FILL_ACTIVATION,                                                                               \
+                .scale = size}}
 
 static const struct op_case cases[] = {
     {"one token, one number", QKV(1, 1, 1, 1), .integer = {1, 0, 1}},

@@ -51,7 +51,7 @@ static void reference(double *y, double *const *in, const struct op_case *c)
 #define POOL(heads, head_dim, total, query_grad, kv_grad)                                                              \
     run, reference,                                                                                                    \
         .in = {{.ndim = 2, .dim = {1, (heads) * (head_dim)}, .grad = query_grad},                                      \
-               {.ndim = 2, .dim = {total, 2 * (heads) * (head_dim)}, .grad = kv_grad}}
+               {.ndim = 2, .dim = {total, 2 * (heads) * (head_dim)}, .grad = kv_grad, .fill = FILL_ACTIVATION}}
 
 static const struct op_case cases[] = {
     {"one token, one number", POOL(1, 1, 1, true, true), .integer = {1, 1}},

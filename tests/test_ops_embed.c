@@ -107,7 +107,7 @@ static void text_tokens_reference(double *y, double *const *in, const struct op_
 #define IMAGE_TOKENS(batch, tokens, width, patches_grad, class_grad, position_grad)                                    \
     {                                                                                                                  \
         "image_tokens " #batch "x" #tokens "x" #width, run_image_tokens, image_tokens_reference,                       \
-            {NORMAL2(patches_grad, (batch) * ((tokens)-1), width), NORMAL2(position_grad, tokens, width),              \
+            {ACTIVATIONS(patches_grad, (batch) * ((tokens)-1), width), NORMAL2(position_grad, tokens, width),              \
              NORMAL1(class_grad, width)},                                                                              \
             {0}, {0}, 0                                                                                                \
     }
@@ -150,7 +150,7 @@ static const struct op_case cases[] = {
     {"image_tokens without a class token",
      run_image_tokens,
      image_tokens_reference,
-     {NORMAL2(true, 3 * 5, 17), NORMAL2(true, 5, 17)},
+     {ACTIVATIONS(true, 3 * 5, 17), NORMAL2(true, 5, 17)},
      {0},
      {0},
      0},

@@ -49,8 +49,8 @@ static void product_reference(double *y, double *const *in, const struct op_case
 #define LINEAR(rows, k, n, activation)                                                                                 \
     {                                                                                                                  \
         "linear " #rows "x" #k "x" #n " " #activation, run_linear, linear_reference,                                   \
-            {{2, {rows, k}, true, 0, 0, 0}, {2, {n, k}, true, 0, 0, 0}, {1, {n}, true, 0, 0, 0}}, {activation},        \
-            {0}, 0                                                                                                     \
+            {{2, {rows, k}, true, FILL_ACTIVATION, 0, 0}, {2, {n, k}, true, 0, 0, 0}, {1, {n}, true, 0, 0, 0}},        \
+            {activation}, {0}, 0                                                                                       \
     }
 #define PRODUCT(m, k, n)                                                                                               \
     {                                                                                                                  \
@@ -67,10 +67,20 @@ static const struct op_case cases[] = {
     LINEAR(101, 31, 97, ACTIVATION_NONE),
     LINEAR(96, 128, 48, ACTIVATION_GELU),
     LINEAR(197, 65, 130, ACTIVATION_NONE),
-    {"linear without bias 5x8x7", run_linear, linear_reference,
-     {{2, {5, 8}, true, 0, 0, 0}, {2, {7, 8}, true, 0, 0, 0}}, {ACTIVATION_NONE}, {0}, 0},
-    {"linear, frozen weight 5x8x7", run_linear, linear_reference,
-     {{2, {5, 8}, true, 0, 0, 0}, {2, {7, 8}, false, 0, 0, 0}, {1, {7}, false, 0, 0, 0}}, {ACTIVATION_GELU}, {0}, 0},
+    {"linear without bias 5x8x7",
+     run_linear,
+     linear_reference,
+     {{2, {5, 8}, true, FILL_ACTIVATION, 0, 0}, {2, {7, 8}, true, 0, 0, 0}},
+     {ACTIVATION_NONE},
+     {0},
+     0},
+    {"linear, frozen weight 5x8x7",
+     run_linear,
+     linear_reference,
+     {{2, {5, 8}, true, FILL_ACTIVATION, 0, 0}, {2, {7, 8}, false, 0, 0, 0}, {1, {7}, false, 0, 0, 0}},
+     {ACTIVATION_GELU},
+     {0},
+     0},
     PRODUCT(1, 1, 1),
     PRODUCT(3, 5, 7),
     PRODUCT(17, 37, 24),

@@ -210,7 +210,8 @@ static void mean_token_reference(double *y, double *const *in, const struct op_c
 #define MEAN_TOKEN(batch, tokens, width, patches_grad, position_grad)                                                  \
     {                                                                                                                  \
         "mean_token " #batch "x" #tokens "x" #width, run_mean_token, mean_token_reference,                             \
-            {NORMAL2(patches_grad, (batch) * ((tokens)-1), width), NORMAL2(position_grad, tokens, width)}, {0}, {0}, 0 \
+            {ACTIVATIONS(patches_grad, (batch) * ((tokens)-1), width), NORMAL2(position_grad, tokens, width)}, {0},    \
+            {0}, 0                                                                                                     \
     }
 
 static const struct op_case cases[] = {

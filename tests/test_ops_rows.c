@@ -195,14 +195,14 @@ static void column_sum_reference(double *y, double *const *in, const struct op_c
 }
 
 // clang-format off
-#define MATRIX(rows, width, trained) {2, {rows, width}, trained, FILL_NORMAL, 0, 0}
+#define MATRIX(rows, width, trained) {2, {rows, width}, trained, FILL_ACTIVATION, 0, 0}
 #define VECTOR(width, trained) {1, {width}, trained, FILL_NORMAL, 0.5, 1}
 #define LAYERNORM(rows, width) \
     {"layernorm " #rows "x" #width, run_layernorm, layernorm_reference, \
      .in = {MATRIX(rows, width, true), VECTOR(width, true), VECTOR(width, true)}, .real = {1e-5}}
 #define ACTIVATION(name, which, rows, width) \
     {name " " #rows "x" #width, run_activation, activation_reference, \
-     .in = {{2, {rows, width}, true, FILL_NORMAL, 2, 0}}, .integer = {which}}
+     .in = {{2, {rows, width}, true, FILL_ACTIVATION, 2, 0}}, .integer = {which}}
 #define RESIDUAL(rows, width) \
     {"residual " #rows "x" #width, run_residual, residual_reference, \
      .in = {MATRIX(rows, width, true), MATRIX(rows, width, true)}}
@@ -230,7 +230,7 @@ static const struct op_case cases[] = {
     LAYERNORM(37, 100),
     LAYERNORM(130, 259),
     {"layernorm of three dimensions, far from zero", run_layernorm, layernorm_reference,
-     .in = {{3, {2, 3, 40}, true, FILL_NORMAL, 1, 30}, VECTOR(40, true), VECTOR(40, true)}, .real = {1e-6},
+     .in = {{3, {2, 3, 40}, true, FILL_ACTIVATION, 1, 30}, VECTOR(40, true), VECTOR(40, true)}, .real = {1e-6},
      .tolerance = 2e-5},
     {"layernorm, frozen", run_layernorm, layernorm_reference,
      .in = {MATRIX(7, 19, true), VECTOR(19, false), VECTOR(19, false)}, .real = {1e-5}},

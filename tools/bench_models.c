@@ -2,6 +2,7 @@
 #include "models/presets.h"
 #include "runtime/gemm/gemm.h"
 #include "runtime/ops/adamw.h"
+#include "runtime/ops/loss_scale.h"
 #include "runtime/util/file.h"
 #include "runtime/util/random.h"
 #include "tools/bench.h"
@@ -71,6 +72,8 @@ static int step_open(struct bench *bench, struct step *step, const char *model, 
         clip_checkpoint_blocks(step->clip);
     step->tape = tape_new(bench->session.dev, training);
     step->adamw = (struct adamw){.beta1 = 0.9f, .beta2 = 0.98f, .eps = 1e-6f};
+    if (training && device_precision(bench->session.dev) == PRECISION_FP16)
+        step->adamw.loss_scale = loss_scale_new(bench->session.dev);
     for (int group = 0; group < 4; group++)
         step->adamw.rates[group] = 1e-5f;
     if (step->clip->has_image) {
@@ -85,6 +88,7 @@ static int step_open(struct bench *bench, struct step *step, const char *model, 
 static void step_close(struct step *step)
 {
     tape_free(step->tape);
+    tensor_free(step->adamw.loss_scale);
     clip_close(step->clip);
     texts_free(&step->texts);
     free(step->pixels);

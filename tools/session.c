@@ -67,7 +67,8 @@ int session_open_device(struct session *session, struct error *err)
     }
     session_say(session, "%s\n", device_info(session->dev)->label);
     gemm_set_tuning(session->dev, session->tune ? session->tune : "quick");
-    session->precision = gemm_set_precision(session->dev, session->precision ? session->precision : "fp32");
+    session->precision = session->precision ? session->precision : "fp32";
+    gemm_set_precision(session->dev, session->precision);
     return 0;
 }
 

@@ -30,7 +30,7 @@ struct session {
 #define SESSION_OPTIONS(s) \
     {"model", OPTION_TEXT, &(s).model, "DIR", "model folder (the newest runs/*/model)", 'm'}, \
     {"device", OPTION_TEXT, &(s).device_spec, "SPEC", "N, P:D, part of a name, gpu, cpu or auto (tools/devices)", 'd'}, \
-    {"precision", OPTION_TEXT, &(s).precision, "fp32|bf16|fp16", "of products on matrix units; sums stay float32", 0}, \
+    {"precision", OPTION_TEXT, &(s).precision, "fp32|bf16|fp16", "what towers store activations as; sums stay float32", 0}, \
     {"tune", OPTION_TEXT, &(s).tune, "off|quick|full", "how long to look for the fastest products (quick); kept", 0}, \
     {"without", OPTION_TEXT, &(s).without, "PATHS", "fast paths not to take, as tools/devices --paths lists them", 0}, \
     {"batch-size", OPTION_INT, &(s).batch_size, "N", "at once on the device; 0: 32 pictures, 64 texts", 0}, \

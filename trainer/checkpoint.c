@@ -3,11 +3,12 @@
  * A checkpoint is a folder, checkpoints/step-00001234, that holds arena.safetensors and then state.json. It is written
  * under another name and renamed when whole, so that whatever has the right name can be trusted. The two newest stay.
  */
+#include "runtime/ops/loss_scale.h"
+#include "runtime/util/json.h"
 #include "trainer/trainer.h"
 
-#include "runtime/util/json.h"
-
 #include <dirent.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,8 +31,8 @@ static size_t part_numbers(const struct arena *arena, int part)
 static int write_arena(struct trainer *t, const char *folder, struct error *err)
 {
     const struct arena *arena = t->clip->arena;
-    struct stored_tensor tensors[4];
-    float *data[4];
+    struct stored_tensor tensors[5];
+    float *data[5];
     int count = 0;
     for (; count < 3; count++) {
         size_t numbers = part_numbers(arena, count);
@@ -44,6 +45,11 @@ static int write_arena(struct trainer *t, const char *folder, struct error *err)
         data[count] = mem_new(numbers, sizeof(float));
         memcpy(data[count], t->best_values, numbers * sizeof(float));
         tensors[count++] = (struct stored_tensor){.name = "best", .count = (long)numbers};
+    }
+    if (t->loss_scale) {
+        data[count] = mem_new(LOSS_SCALE_NUMBERS, sizeof(float));
+        loss_scale_download(data[count], t->loss_scale);
+        tensors[count++] = (struct stored_tensor){.name = "loss_scale", .count = LOSS_SCALE_NUMBERS};
     }
     for (int i = 0; i < count; i++) {
         tensors[i].dtype = STORED_F32;
@@ -205,6 +211,28 @@ static int read_part(float *numbers, const struct safetensors *file, const char 
     return safetensors_to_float(numbers, tensor, err);
 }
 
+/* A run that goes on in fp16 and was none before starts with a scale of its own. */
+static int read_loss_scale(struct trainer *t, const struct safetensors *file, struct error *err)
+{
+    float numbers[LOSS_SCALE_NUMBERS];
+    if (!t->loss_scale)
+        return 0;
+    if (!safetensors_find(file, "loss_scale")) {
+        struct adamw adamw = optimizer_at(t, t->position.step, 0);
+        loss_scale_steps(t->loss_scale, t->position.step, adamw.beta1, adamw.beta2);
+        return 0;
+    }
+    if (read_part(numbers, file, "loss_scale", LOSS_SCALE_NUMBERS, err) != 0)
+        return -1;
+    for (int i = 0; i < LOSS_SCALE_NUMBERS; i++)
+        if (!isfinite(numbers[i]) || numbers[i] < (i == LOSS_SCALE_FACTOR ? 1.0f : 0.0f))
+            return error_set(err, EXIT_BAD_DATA, "the checkpoint's loss_scale holds %g as number %d",
+                             (double)numbers[i], i);
+    tensor_upload(t->loss_scale, numbers);
+    t->skipped = (int)numbers[LOSS_SCALE_SKIPPED];
+    return 0;
+}
+
 static int read_arena(struct trainer *t, const char *folder, struct error *err)
 {
     const struct arena *arena = t->clip->arena;
@@ -218,6 +246,8 @@ static int read_arena(struct trainer *t, const char *folder, struct error *err)
         if (result == 0)
             buffer_upload(arena_part(arena, part), 0, data, numbers * sizeof *data);
     }
+    if (result == 0)
+        result = read_loss_scale(t, file, err);
     if (result == 0 && safetensors_find(file, "best")) {
         t->best_values = mem_new(part_numbers(arena, 0), sizeof(float));
         result = read_part(t->best_values, file, "best", part_numbers(arena, 0), err);

@@ -1,5 +1,6 @@
 /* ./trainer: opens data, device and model, runs the epochs, leaves a model folder. */
 #include "runtime/gemm/gemm.h"
+#include "runtime/ops/loss_scale.h"
 #include "runtime/paths.h"
 #include "runtime/profile.h"
 #include "trainer/trainer.h"
@@ -253,7 +254,7 @@ static int open_all(struct trainer *t, struct error *err)
         return -1;
     gemm_set_tuning(t->dev, t->settings.tune);
     report_note(t, "%s", device_info(t->dev)->label);
-    t->settings.precision = gemm_set_precision(t->dev, t->settings.precision);
+    gemm_set_precision(t->dev, t->settings.precision);
     if (open_model(t, err) != 0)
         return -1;
     t->clip->preprocess.upright |= t->settings.exif_orientation;
@@ -265,6 +266,8 @@ static int open_all(struct trainer *t, struct error *err)
     plan_steps(t);
     t->position = (struct position){.best = -1};
     t->tape = tape_new(t->dev, true);
+    if (device_precision(t->dev) == PRECISION_FP16)
+        t->loss_scale = loss_scale_new(t->dev);
     t->losses = tensor_new(t->dev, DTYPE_F32, 1, (int[]){LOSS_SLOTS});
     report_note(t, "%d photos to train on, %d to validate on; %d steps of %d pairs in %d epochs; run folder %s",
                 t->data.train.photo_count, t->data.val.photo_count, t->total_steps, settings_step_pairs(&t->settings),
@@ -292,6 +295,7 @@ static void close_all(struct trainer *t)
     features_free(&t->images);
     features_free(&t->texts);
     tensor_free(t->losses);
+    tensor_free(t->loss_scale);
     tape_free(t->tape);
     clip_close(t->clip);
     device_close(t->dev);

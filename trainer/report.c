@@ -1,4 +1,5 @@
 /* What a run says: the progress bar, out.log, results.jsonl. */
+#include "runtime/ops/loss_scale.h"
 #include "trainer/trainer.h"
 
 #include <stdarg.h>
@@ -55,6 +56,21 @@ void report_note(struct trainer *t, const char *format, ...)
         fprintf(stderr, "%s%s\n", t->bar.visible ? "\r\033[K" : "", text);
 }
 
+/* Steps that were skipped since the last line. */
+static void report_skipped(struct trainer *t)
+{
+    float scale[LOSS_SCALE_NUMBERS];
+    if (!t->loss_scale)
+        return;
+    loss_scale_download(scale, t->loss_scale);
+    int skipped = (int)scale[LOSS_SCALE_SKIPPED];
+    if (skipped > t->skipped)
+        report_note(t,
+                    "%d of the steps up to %d skipped: their gradients left fp16's range; the loss is now scaled by %g",
+                    skipped - t->skipped, t->position.step, (double)scale[LOSS_SCALE_FACTOR]);
+    t->skipped = skipped;
+}
+
 /* Fetches the losses of all steps since the last line: the only place where training waits for the device. */
 void report_flush(struct trainer *t, double rate)
 {
@@ -69,6 +85,7 @@ void report_flush(struct trainer *t, double rate)
     snprintf(text, sizeof text, "epoch %d step %d loss %.6f lr %.3g", t->position.epoch + 1, t->position.step,
              sum / t->unlogged, rate);
     write_log(t, text);
+    report_skipped(t);
     t->epoch_loss += sum;
     t->epoch_losses += t->unlogged;
     t->unlogged = 0;

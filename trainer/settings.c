@@ -17,8 +17,8 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
 {
     const struct option_row rows[] = {
         {"device", OPTION_TEXT, &s->device, "SPEC", "OpenCL device: number, P:D, part of a name, gpu, cpu, auto", 0},
-        {"precision", OPTION_TEXT, &s->precision, "fp32|bf16",
-         "bf16: round what linear layers multiply, on matrix units; sums and memory stay float32", 0},
+        {"precision", OPTION_TEXT, &s->precision, "fp32|bf16|fp16",
+         "what transformers store activations as; weights, sums and checkpoints stay float32", 0},
         {"tune", OPTION_TEXT, &s->tune, "off|quick|full",
          "how long to look for the fastest matrix products; what is found is kept", 0},
         {"without", OPTION_TEXT, &s->without, "PATHS", "fast paths not to take, as tools/devices --paths lists them",

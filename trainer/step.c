@@ -1,17 +1,17 @@
 /* One epoch of training steps. */
-#include "runtime/ops/adamw.h"
 #include "trainer/trainer.h"
 
 #include <stdlib.h>
 
-static struct adamw optimizer_at(const struct trainer *t, int step, double factor)
+struct adamw optimizer_at(const struct trainer *t, int step, double factor)
 {
     const struct settings *s = &t->settings;
     struct adamw adamw = {.beta1 = 0.9f,
                           .beta2 = (float)s->beta2,
                           .eps = (float)s->eps,
                           .max_norm = (float)s->grad_clip,
-                          .step = step + 1};
+                          .step = step + 1,
+                          .loss_scale = t->loss_scale};
     const double rates[] = {
         [GROUP_IMAGE] = s->lr_image, [GROUP_TEXT] = s->lr_text, [GROUP_HEAD] = s->lr_head, [GROUP_SCALE] = s->lr_head};
     for (int group = 0; group < 4; group++) {

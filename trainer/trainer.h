@@ -6,6 +6,7 @@
 #define OCLIP_TRAINER_H
 
 #include "models/metrics.h"
+#include "runtime/ops/adamw.h"
 #include "runtime/util/progress.h"
 #include "trainer/features.h"
 #include "trainer/loader.h"
@@ -39,7 +40,9 @@ struct trainer {
     int steps_per_epoch, total_steps;
     float *best_values; // as arena->values, of the best epoch; NULL before any
 
-    struct tensor *losses; // [LOSS_SLOTS], on the device: losses of steps not logged yet
+    struct tensor *loss_scale; /* runtime/ops/loss_scale.h; NULL unless activations are fp16 */
+    int skipped;               /* steps, as far as reported */
+    struct tensor *losses;     // [LOSS_SLOTS], on the device: losses of steps not logged yet
     int unlogged;
     double logged_at; /* clock_seconds() of the last line */
     double epoch_loss;
@@ -51,6 +54,7 @@ struct trainer {
 enum { LOSS_SLOTS = 512 };
 
 /* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set. */
+struct adamw optimizer_at(const struct trainer *t, int step, double factor); /* factor: of all learning rates */
 int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err) MUST_CHECK;
 
 /* batch_loss.c: on t->tape. What is in the batch must stay until the tape is reset. [1] */

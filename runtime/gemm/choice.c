@@ -13,7 +13,11 @@ static const struct {
     const char *name;
     int up_to;
 } sizes[] = {{"16", 16}, {"64", 64}, {"256", 256}, {"1024", 1024}, {"4096", 4096}, {"more", INT_MAX}};
-enum { SIZES = sizeof sizes / sizeof *sizes, CLASSES = LAYOUTS * SIZES * SIZES * SIZES };
+enum {
+    SIZES = sizeof sizes / sizeof *sizes,
+    SHAPES = LAYOUTS * SIZES * SIZES * SIZES,
+    CLASSES = 3 * SHAPES /* in each precision */
+};
 
 static const char *const layout_names[LAYOUTS] = {"NN", "NT", "TN", "TT"};
 
@@ -35,18 +39,22 @@ static int size_of(int count)
 
 static int class_of(const struct gemm *call)
 {
-    return ((layout_of(call) * SIZES + size_of(call->m)) * SIZES + size_of(call->n)) * SIZES + size_of(call->k);
+    int shape = ((layout_of(call) * SIZES + size_of(call->m)) * SIZES + size_of(call->n)) * SIZES + size_of(call->k);
+    enum precision precision = call->a->dtype == DTYPE_F32    ? PRECISION_FP32
+                               : call->a->dtype == DTYPE_BF16 ? PRECISION_BF16
+                                                              : PRECISION_FP16;
+    return (int)precision * SHAPES + shape;
 }
 
 /* "gemm fp32 NT 4096 1024 1024" */
 struct class_name {
     char text[64];
 };
-static struct class_name name_of(const struct device *dev, int class)
+static struct class_name name_of(int class)
 {
     struct class_name name;
-    snprintf(name.text, sizeof name.text, "gemm %s %s %s %s %s", gemm_precisions[dev->precision],
-             layout_names[class / (SIZES * SIZES * SIZES)], sizes[class / (SIZES * SIZES) % SIZES].name,
+    snprintf(name.text, sizeof name.text, "gemm %s %s %s %s %s", gemm_precisions[class / SHAPES],
+             layout_names[class / (SIZES * SIZES * SIZES) % LAYOUTS], sizes[class / (SIZES * SIZES) % SIZES].name,
              sizes[class / SIZES % SIZES].name, sizes[class % SIZES].name);
     return name;
 }
@@ -54,14 +62,14 @@ static struct class_name name_of(const struct device *dev, int class)
 /* What the file or the shipped lines say, as far as it can be used here; *found is the line, or NULL. */
 static struct gemm_plan remembered_plan(const struct tuning_line **found, struct device *dev, const struct gemm *call)
 {
-    struct class_name work = name_of(dev, class_of(call));
+    struct class_name work = name_of(class_of(call));
     struct gemm_plan plan;
     for (*found = NULL; (*found = tuning_next(dev->tuning, &dev->info, work.text, *found));) {
         if (tune_read_plan(&plan, dev, (*found)->choice) != 0) {
             tuning_ignore(*found, "names no backend and settings that this device can have");
             continue;
         }
-        if (plan.backend->supports(dev, call) && tune_is_right(dev, &plan, layout_of(call))) {
+        if (plan.backend->supports(dev, call) && tune_is_right(dev, &plan, call)) {
             plan.gflops = (*found)->gflops;
             return plan;
         }
@@ -73,7 +81,7 @@ static struct gemm_plan first_right_plan(struct device *dev, const struct gemm *
 {
     for (int b = 0; gemm_backends[b]; b++) {
         struct gemm_plan plan = {.backend = gemm_backends[b]};
-        if (plan.backend->supports(dev, call) && tune_is_right(dev, &plan, layout_of(call)))
+        if (plan.backend->supports(dev, call) && tune_is_right(dev, &plan, call))
             return plan;
     }
     return (struct gemm_plan){0};
@@ -95,8 +103,7 @@ static struct gemm_plan choose(struct device *dev, const struct gemm *call)
     tune_search(&plan, dev, call, mode, mode->thorough || !line);
     dev->choices->spent += clock_seconds() - start;
     if (plan.gflops > 0)
-        tuning_remember(dev->tuning, &dev->info, name_of(dev, class_of(call)).text, tune_plan_text(&plan).text,
-                        plan.gflops);
+        tuning_remember(dev->tuning, &dev->info, name_of(class_of(call)).text, tune_plan_text(&plan).text, plan.gflops);
     return plan;
 }
 
@@ -120,7 +127,7 @@ void gemm_each_choice(struct device *dev, gemm_choice_line *tell, void *context)
     for (int class = 0; dev->choices && class < CLASSES; class ++) {
         const struct gemm_plan *plan = &dev->choices->plans[class];
         if (plan->backend)
-            tell(context, name_of(dev, class).text, tune_plan_text(plan).text, plan->gflops);
+            tell(context, name_of(class).text, tune_plan_text(plan).text, plan->gflops);
     }
 }
 

@@ -4,7 +4,6 @@
 #include "runtime/gemm/matrix.h"
 #include "runtime/opencl.h"
 
-#include <stdio.h>
 #include <string.h>
 
 const char *const gemm_precisions[] = {"fp32", "bf16", "fp16"};
@@ -21,6 +20,11 @@ static void check_shapes(const struct gemm *call)
           tensor_shape(call->bias).text, n);
     CHECK(!call->residual || tensor_count(call->residual) == c, "gemm: residual %s for %d x %d",
           tensor_shape(call->residual).text, m, n);
+    enum dtype dtype = tensor_expect_real(call->a, "gemm: a");
+    CHECK((call->b->dtype == dtype || call->b->dtype == DTYPE_F32) &&
+              (call->c->dtype == dtype || call->c->dtype == DTYPE_F32) &&
+              (!call->residual || call->residual->dtype == call->c->dtype),
+          "gemm of %d x %d x %d: dtypes that do not go together", m, n, k);
     CHECK(!call->accumulate || (!call->bias && !call->residual && call->activation == ACTIVATION_NONE),
           "gemm: accumulate excludes an epilogue");
 }
@@ -52,17 +56,19 @@ void gemm_set_tuning(struct device *dev, const char *name)
     dev->choices = NULL;
 }
 
-const char *gemm_set_precision(struct device *dev, const char *name)
+struct tensor *gemm_share(const struct tensor *of, enum dtype dtype, struct buffer *buffer)
+{
+    struct tensor *tensor = mem_new(1, sizeof *tensor);
+    *tensor = (struct tensor){.dev = of->dev, .dtype = dtype, .ndim = of->ndim, .buffer = buffer_share(buffer)};
+    memcpy(tensor->dim, of->dim, sizeof tensor->dim);
+    return tensor;
+}
+
+void gemm_set_precision(struct device *dev, const char *name)
 {
     enum precision wanted = PRECISION_FP32;
     while (strcmp(gemm_precisions[wanted], name) != 0)
         CHECK(wanted++ < PRECISION_FP16, "there is no precision %s", name);
     dev->matrix_unit = matrix_find(dev, wanted);
-    dev->precision = dev->matrix_unit ? wanted : PRECISION_FP32;
-    if (dev->precision != wanted)
-        fprintf(stderr, "oclip: %s: no matrix units for %s that its driver compiles for; products stay fp32\n",
-                dev->info.label, name);
-    gemm_choices_free(dev->choices); /* they were made for another precision */
-    dev->choices = NULL;
-    return gemm_precisions[dev->precision];
+    dev->precision = wanted;
 }

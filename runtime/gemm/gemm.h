@@ -3,8 +3,9 @@
  *     gemm(&(struct gemm){.m = rows, .n = out, .k = in, .a = x, .b = weight, .b_transposed = true, .c = y,
  *                         .bias = bias, .activation = ACTIVATION_GELU});
  *
- * c = residual + activation(op(a) op(b) + bias), or c += op(a) op(b). All float32, accumulated in float32.
- * After gemm_set_precision(dev, "bf16") products may be of numbers rounded to 16 bits, on matrix units.
+ * c = residual + activation(op(a) op(b) + bias), or c += op(a) op(b), accumulated in float32. Where a is stored in 16
+ * bits the product is one of such numbers: b is as a, or a float32 parameter that is rounded first; c, and the residual
+ * with it, is as a or float32. Else all are float32. The bias always is.
  *
  * Backends stand in one table (gemm_backends in tune.c). The first product of a shape class on a device searches for
  * the fastest backend and settings among those that give right products (tune.h), within the time that
@@ -25,10 +26,13 @@ struct gemm {
     bool accumulate;           /* c += ...; then without the three below */
     const struct tensor *bias; // [n] or NULL
     enum activation activation;
-    const struct tensor *residual; // [m, n] or NULL
+    const struct tensor *residual; // [m, n] or NULL; stored as c
 };
 
 void gemm(const struct gemm *call);
+
+/* For backends: numbers under a name of their own, without a copy. The caller frees. */
+struct tensor *gemm_share(const struct tensor *of, enum dtype dtype, struct buffer *buffer);
 
 /* One way to do it. */
 struct gemm_backend {
@@ -40,9 +44,9 @@ struct gemm_backend {
 };
 extern const struct gemm_backend gemm_matrix, gemm_clblast, gemm_tile;
 
-/* What products may be rounded to from now on: "fp32", "bf16" or "fp16"; dies of other names. Returns what is in force:
- * a device without matrix units for those numbers stays at "fp32", which one line on stderr says. */
-const char *gemm_set_precision(struct device *dev, const char *name);
+/* What towers store activations as from now on: "fp32", "bf16" or "fp16"; dies of other names. Products of 16-bit
+ * numbers then run on matrix units where the device has some, else in float32 on numbers that are widened first. */
+void gemm_set_precision(struct device *dev, const char *name);
 
 extern const char *const gemm_precisions[]; /* "fp32", ...: names by enum precision */
 

@@ -25,20 +25,20 @@ const struct matrix_unit matrix_units[] = {
 struct matrix_build {
     char options[160];
 };
-static struct matrix_build build_options(const struct matrix_unit *unit, enum precision precision, int tile,
-                                         bool emulated)
+static struct matrix_build build_options(const struct matrix_unit *unit, enum precision precision, enum dtype c,
+                                         int tile, bool emulated)
 {
     struct matrix_build build;
     snprintf(build.options, sizeof build.options,
-             "-DUNIT=%s -DBF16=%d -DEMULATED=%d -DTILE=%d -DSUBGROUPS_M=%d -DSUBGROUPS_N=%d", unit->name,
-             precision == PRECISION_BF16, emulated, tile, unit->subgroups_m, unit->subgroups_n);
+             "-DUNIT=%s -DBF16=%d -DEMULATED=%d -DTILE=%d -DSUBGROUPS_M=%d -DSUBGROUPS_N=%d %s", unit->name,
+             precision == PRECISION_BF16, emulated, tile, unit->subgroups_m, unit->subgroups_n, dtype_options(c));
     return build;
 }
 
 /* A failure is an answer here, and does not stay with the device. */
 static bool compiles(struct device *dev, const struct matrix_unit *unit, enum precision precision)
 {
-    struct matrix_build build = build_options(unit, precision, unit->tile, false);
+    struct matrix_build build = build_options(unit, precision, DTYPE_F32, unit->tile, false);
     bool compiled = program_kernel(dev, "gemm_matrix.cl", build.options, "gemm_matrix") != NULL;
     if (!compiled)
         dev->failure = (struct error){0};
@@ -62,24 +62,41 @@ static int tiles(int count, int tile)
     return (count + tile - 1) / tile;
 }
 
+/* b as it is, or rounded to what the units take; a constant keeps that. The caller frees. */
+static struct tensor *right_side(struct tensor *b, enum dtype dtype)
+{
+    if (b->dtype == dtype)
+        return gemm_share(b, dtype, b->buffer);
+    if (b->packed && b->packed_for == dtype)
+        return gemm_share(b, dtype, b->packed);
+    struct tensor *rounded = cast_copy(b, dtype);
+    if (b->constant) {
+        buffer_drop(b->packed);
+        b->packed = buffer_share(rounded->buffer);
+        b->packed_for = dtype;
+    }
+    return rounded;
+}
+
 void matrix_multiply(const struct gemm *call, const struct matrix_unit *unit, enum precision precision, int tile,
                      bool emulated)
 {
     struct device *dev = call->c->dev;
-    struct matrix_build build = build_options(unit, precision, tile, emulated);
+    struct matrix_build build = build_options(unit, precision, call->c->dtype, tile, emulated);
     struct launch_range range = {{(size_t)tiles(call->n, tile), (size_t)tiles(call->m, tile), 1},
                                  (size_t)(unit->lanes * unit->subgroups_m * unit->subgroups_n)};
+    struct tensor *b = right_side(call->b, call->a->dtype);
     device_profile_shape(dev, call->m, call->n, call->k);
     LAUNCH_WITH(dev, "gemm_matrix.cl", "gemm_matrix", build.options, range, ARG_BUFFER(call->c), ARG_BUFFER(call->a),
-                ARG_BUFFER(call->b), ARG_BUFFER(call->bias), ARG_BUFFER(call->residual), ARG_INT(call->m),
-                ARG_INT(call->n), ARG_INT(call->k), ARG_INT(call->a_transposed), ARG_INT(call->b_transposed),
-                ARG_INT(call->accumulate), ARG_INT((int)call->activation));
+                ARG_BUFFER(b), ARG_BUFFER(call->bias), ARG_BUFFER(call->residual), ARG_INT(call->m), ARG_INT(call->n),
+                ARG_INT(call->k), ARG_INT(call->a_transposed), ARG_INT(call->b_transposed), ARG_INT(call->accumulate),
+                ARG_INT((int)call->activation));
+    tensor_free(b);
 }
 
 static bool supports(const struct device *dev, const struct gemm *call)
 {
-    (void)call;
-    return dev->matrix_unit != NULL;
+    return dev->matrix_unit && call->a->dtype == (dev->precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F16);
 }
 
 /* Large tiles read less, small ones keep more units busy. */

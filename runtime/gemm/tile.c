@@ -73,11 +73,11 @@ static int strip_rows(const struct device *dev, int height, int tallest, int pan
 struct tile_build {
     char options[128];
 };
-static struct tile_build build_options(const struct tile *tile, int rows, bool a_packed, int panel)
+static struct tile_build build_options(const struct tile *tile, int rows, bool a_packed, int panel, enum dtype dtype)
 {
     struct tile_build build;
-    snprintf(build.options, sizeof build.options, "-DMR=%d -DNV=%d -DA_PACKED=%d -DPANEL=%d -DPACK_STEPS=%d", rows,
-             tile->vectors, a_packed, panel, PACK_STEPS);
+    snprintf(build.options, sizeof build.options, "-DMR=%d -DNV=%d -DA_PACKED=%d -DPANEL=%d -DPACK_STEPS=%d%s%s", rows,
+             tile->vectors, a_packed, panel, PACK_STEPS, dtype == DTYPE_F32 ? "" : " ", dtype_options(dtype));
     return build;
 }
 
@@ -85,7 +85,7 @@ static struct tile_build build_options(const struct tile *tile, int rows, bool a
 static struct tensor *pack(struct device *dev, const struct tensor *x, bool transposed, int rows, int width, int panel,
                            const struct tile *tile)
 {
-    struct tile_build build = build_options(tile, tile->most_rows, false, panel);
+    struct tile_build build = build_options(tile, tile->most_rows, false, panel, x->dtype);
     size_t panels = divide_up((size_t)width, (size_t)panel);
     size_t items = transposed ? panels : divide_up((size_t)rows, PACK_STEPS);
     struct tensor *packed = tensor_new(dev, DTYPE_F32, 2, (int[]){(int)panels * panel, rows});
@@ -100,16 +100,17 @@ static struct tensor *pack_b(struct device *dev, const struct gemm *call, const 
 {
     int panel = tile->vectors * tile->vector;
     bool keep = call->b->constant && call->b_transposed && path_is_on(dev, PATH_PACKED_WEIGHTS);
-    if (keep && call->b->packed && call->b->packed_panel == panel) {
-        struct tensor *packed = mem_new(1, sizeof *packed);
-        *packed = (struct tensor){.dev = dev, .dtype = DTYPE_F32, .ndim = 1, .buffer = buffer_share(call->b->packed)};
-        return packed;
-    }
-    struct tensor *packed = pack(dev, call->b, call->b_transposed, call->k, call->n, panel, tile);
+    enum dtype dtype = call->a->dtype;
+    if (keep && call->b->packed && call->b->packed_panel == panel && call->b->packed_for == dtype)
+        return gemm_share(call->b, DTYPE_F32, call->b->packed);
+    struct tensor *rounded = call->b->dtype == dtype ? NULL : cast_copy(call->b, dtype);
+    struct tensor *packed = pack(dev, rounded ? rounded : call->b, call->b_transposed, call->k, call->n, panel, tile);
+    tensor_free(rounded);
     if (keep) {
         buffer_drop(call->b->packed);
         call->b->packed = buffer_share(packed->buffer);
         call->b->packed_panel = panel;
+        call->b->packed_for = dtype;
     }
     return packed;
 }
@@ -126,14 +127,17 @@ static void run(struct device *dev, const struct gemm *call, const int *settings
 {
     struct tile tile = tile_of(dev, settings);
     int height = tile_rows(&tile, call->m);
-    struct tile_build build = build_options(&tile, height, call->a_transposed, 1);
+    struct tile_build build = build_options(&tile, height, call->a_transposed, 1, call->c->dtype);
     struct tensor *columns = pack_b(dev, call, &tile), *rows = NULL;
     if (call->a_transposed)
         rows = pack(dev, call->a, false, call->k, call->m, height, &tile);
+    else if (call->a->dtype != DTYPE_F32)
+        rows = cast_copy(call->a, DTYPE_F32); /* read once for each panel of B */
     size_t panels = divide_up((size_t)call->n, (size_t)(tile.vectors * tile.vector));
     int tallest = settings[STRIP] ? settings[STRIP] : TALLEST_STRIP;
     int strip = strip_rows(dev, height, tallest, (int)panels, call->m);
-    int block = settings[BLOCK] && !call->accumulate ? settings[BLOCK] : call->k;
+    bool parted = settings[BLOCK] && !call->accumulate && call->c->dtype == DTYPE_F32;
+    int block = parted ? settings[BLOCK] : call->k;
     struct launch_range range = {{panels, divide_up((size_t)call->m, (size_t)strip), 1}, 1};
     device_profile_shape(dev, call->m, call->n, call->k);
     LAUNCH_WITH(dev, "gemm_tile.cl", "gemm_tile", build.options, range, ARG_BUFFER(call->c),

@@ -21,7 +21,8 @@ int layout_of(const struct gemm *call)
 }
 
 /* Numbers in [-1, 1) that any device gets alike and all precisions hold; caller frees those of the host. */
-static struct tensor *random_matrix(float **numbers, struct device *dev, int rows, int columns, unsigned seed)
+static struct tensor *random_matrix(float **numbers, struct device *dev, enum dtype dtype, int rows, int columns,
+                                    unsigned seed)
 {
     struct tensor *tensor = tensor_new(dev, DTYPE_F32, 2, (int[]){rows, columns});
     size_t count = tensor_count(tensor);
@@ -31,7 +32,11 @@ static struct tensor *random_matrix(float **numbers, struct device *dev, int row
         (*numbers)[i] = (float)(seed >> 24) / 128.0f - 1.0f;
     }
     tensor_upload(tensor, *numbers);
-    return tensor;
+    if (dtype == DTYPE_F32)
+        return tensor;
+    struct tensor *stored = cast_copy(tensor, dtype);
+    tensor_free(tensor);
+    return stored;
 }
 
 /* ---- right or wrong ---- */
@@ -61,7 +66,8 @@ static double error_of(struct device *dev, const struct trial_case *trial, const
     float *in[INPUTS], *got = mem_new((size_t)m * (size_t)n, sizeof *got);
     double *want = mem_new((size_t)m * (size_t)n, sizeof *want);
     for (int i = 0; i < INPUTS; i++)
-        tensors[i] = random_matrix(&in[i], dev, rows[i], columns[i], (unsigned)i + 1);
+        tensors[i] =
+            random_matrix(&in[i], dev, i == IN_A ? trial->dtype : DTYPE_F32, rows[i], columns[i], (unsigned)i + 1);
     tensors[IN_B]->constant = true; /* as weights are: then a backend may keep what it derives from them */
     struct gemm call = {.m = m,
                         .n = n,
@@ -98,10 +104,10 @@ double trial_error(struct device *dev, const void *context)
 
 /* ---- how fast ---- */
 
-static struct tensor *filled_matrix(struct device *dev, int rows, int columns, unsigned seed)
+static struct tensor *filled_matrix(struct device *dev, enum dtype dtype, int rows, int columns, unsigned seed)
 {
     float *numbers;
-    struct tensor *tensor = random_matrix(&numbers, dev, rows, columns, seed);
+    struct tensor *tensor = random_matrix(&numbers, dev, dtype, rows, columns, seed);
     free(numbers);
     return tensor;
 }
@@ -131,11 +137,11 @@ struct trial trial_new(struct device *dev, const struct gemm *like, double most_
     struct trial trial = {.call = {.m = m,
                                    .n = n,
                                    .k = k,
-                                   .a = filled_matrix(dev, m, k, 1),
+                                   .a = filled_matrix(dev, like->a->dtype, m, k, 1),
                                    .a_transposed = like->a_transposed,
-                                   .b = filled_matrix(dev, n, k, 2),
+                                   .b = filled_matrix(dev, like->b->dtype, n, k, 2),
                                    .b_transposed = like->b_transposed,
-                                   .c = tensor_new(dev, DTYPE_F32, 2, (int[]){m, n})},
+                                   .c = tensor_new(dev, like->c->dtype, 2, (int[]){m, n})},
                           .flush = flush_buffer(dev),
                           .flops = 2.0 * m * n * k};
     trial.call.b->constant = like->b->constant;

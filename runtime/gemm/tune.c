@@ -54,13 +54,16 @@ int tune_read_plan(struct gemm_plan *plan, const struct device *dev, const char 
     return is_allowed(dev, plan) ? 0 : -1;
 }
 
-bool tune_is_right(struct device *dev, const struct gemm_plan *plan, int layout)
+bool tune_is_right(struct device *dev, const struct gemm_plan *plan, const struct gemm *call)
 {
     static const char *const layouts[LAYOUTS] = {"NN", "NT", "TN", "TT"};
     struct plan_text text = tune_plan_text(plan);
+    bool wide = call->a->dtype == DTYPE_F32;
     char name[192];
-    snprintf(name, sizeof name, "product %s %s by %s", gemm_precisions[dev->precision], layouts[layout], text.text);
-    return selftest_passes(dev, name, trial_error, &(struct trial_case){*plan, layout}, allowed_error);
+    snprintf(name, sizeof name, "product %s %s by %s", gemm_precisions[wide ? PRECISION_FP32 : dev->precision],
+             layouts[layout_of(call)], text.text);
+    return selftest_passes(dev, name, trial_error, &(struct trial_case){*plan, layout_of(call), call->a->dtype},
+                           allowed_error);
 }
 
 /* ---- the search ---- */
@@ -74,10 +77,10 @@ struct search {
 };
 
 /* The same check without a word or a trace: a setting that a driver gets wrong is just not used. */
-static bool is_right_now(struct device *dev, const struct gemm_plan *plan, int layout)
+static bool is_right_now(struct device *dev, const struct gemm_plan *plan, const struct gemm *call)
 {
     struct error err;
-    double off = trial_error(dev, &(struct trial_case){*plan, layout});
+    double off = trial_error(dev, &(struct trial_case){*plan, layout_of(call), call->a->dtype});
     if (device_finish(dev, &err) == 0)
         return off <= allowed_error;
     dev->failure = (struct error){0};
@@ -87,7 +90,7 @@ static bool is_right_now(struct device *dev, const struct gemm_plan *plan, int l
 static void try_plan(struct search *search, const struct gemm_plan *plan)
 {
     if (clock_seconds() > search->deadline || !is_allowed(search->dev, plan) ||
-        !is_right_now(search->dev, plan, layout_of(&search->trial.call)))
+        !is_right_now(search->dev, plan, &search->trial.call))
         return;
     double seconds = trial_seconds(search->dev, &search->trial, plan, search->mode->samples, 1.2 * search->seconds);
     if (seconds < by_chance * search->seconds) {

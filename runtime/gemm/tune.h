@@ -21,8 +21,9 @@ struct tune_mode {
 };
 extern const struct tune_mode tune_modes[TUNE_MODES];
 
-/* Whether the plan's products are right on this device, which is found out once and kept (selftest.h). */
-bool tune_is_right(struct device *dev, const struct gemm_plan *plan, int layout);
+/* Whether the plan's products of the call's layout and dtype are right on this device, which is found out once and kept
+ * (selftest.h). */
+bool tune_is_right(struct device *dev, const struct gemm_plan *plan, const struct gemm *call);
 
 /* plan becomes the fastest that was found, with its rate. A plan that cannot be timed stays as it is, with rate 0.
  * With all_backends others are tried than the plan's, too. */

@@ -8,16 +8,16 @@ static void activation_backward(struct tape *tape, const struct node *node)
     int accumulate;
     struct tensor *dx = tape_grad(tape, node->in[0], &accumulate);
     size_t count = tensor_count(x);
-    LAUNCH(x->dev, "activation.cl", "activation_backward", range_chunks(x->dev, count), ARG_BUFFER(dx),
-           ARG_BUFFER(node->out->grad), ARG_BUFFER(x), ARG_INT((int)count), ARG_INT(node->integer[0]),
-           ARG_INT(accumulate));
+    LAUNCH_AS(x, "activation.cl", "activation_backward", range_chunks(x->dev, count), ARG_BUFFER(dx),
+              ARG_BUFFER(node->out->grad), ARG_BUFFER(x), ARG_INT((int)count), ARG_INT(node->integer[0]),
+              ARG_INT(accumulate));
 }
 
 static void launch_forward(struct tensor *y, const struct tensor *x, enum activation activation)
 {
     size_t count = tensor_count(x);
-    LAUNCH(x->dev, "activation.cl", "activation_forward", range_chunks(x->dev, count), ARG_BUFFER(y), ARG_BUFFER(x),
-           ARG_INT((int)count), ARG_INT((int)activation));
+    LAUNCH_AS(x, "activation.cl", "activation_forward", range_chunks(x->dev, count), ARG_BUFFER(y), ARG_BUFFER(x),
+              ARG_INT((int)count), ARG_INT((int)activation));
 }
 
 static void activation_restore(const struct node *node)
@@ -29,7 +29,7 @@ static const struct op activation_op = {
 
 struct tensor *op_activation(struct tape *tape, struct tensor *x, enum activation activation)
 {
-    CHECK(x->dtype == DTYPE_F32, "activation of %s, which are no floats", tensor_shape(x).text);
+    tensor_expect_real(x, "activation: x");
     if (activation == ACTIVATION_NONE)
         return x;
     struct tensor *y = tape_like(tape, x);

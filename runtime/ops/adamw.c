@@ -2,6 +2,7 @@
 
 #include "runtime/launch.h"
 #include "runtime/ops/grad_norm.h"
+#include "runtime/ops/loss_scale.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ struct update {
     struct arena *arena;
     const struct adamw *settings;
     struct tensor *rates; // [16, 2]
-    struct tensor *norm;  // [2], or NULL: no clipping
+    struct tensor *norm;  // [4], or NULL: no clipping
     bool *done;           // [arena->bucket_count]
 };
 
@@ -22,7 +23,7 @@ struct update {
 static struct tensor *new_rates(struct device *dev, const struct adamw *settings)
 {
     float numbers[2 * ADAMW_GROUPS][2];
-    double rest_of_beta1 = 1 - pow((double)settings->beta1, settings->step);
+    double rest_of_beta1 = settings->loss_scale ? 1 : 1 - pow((double)settings->beta1, settings->step);
     for (int group = 0; group < ADAMW_GROUPS; group++) {
         double rate = (double)settings->rates[group];
         for (int decay = 0; decay < 2; decay++) {
@@ -47,7 +48,8 @@ static void update_bucket(void *context, struct bucket *bucket)
            ARG_BUFFER(update->rates), ARG_BUFFER(update->norm), ARG_FLOAT(s->beta1), ARG_FLOAT(s->beta2),
            ARG_FLOAT((float)(1 - beta1)), ARG_FLOAT((float)(1 - beta2)),
            ARG_FLOAT((float)sqrt(1 - pow(beta2, s->step))), ARG_FLOAT(s->eps),
-           ARG_INT((int)(bucket->first / ARENA_BLOCK)), ARG_INT((int)(bucket->numbers / ARENA_BLOCK)));
+           ARG_INT((int)(bucket->first / ARENA_BLOCK)), ARG_INT((int)(bucket->numbers / ARENA_BLOCK)),
+           ARG_INT(s->loss_scale != NULL));
     bucket_clear(bucket);
     update->done[bucket - arena->buckets] = true;
 }
@@ -64,8 +66,11 @@ static struct update update_begin(struct arena *arena, const struct adamw *setti
 static void update_end(struct update *update)
 {
     struct arena *arena = update->arena;
-    if (update->settings->max_norm > 0)
-        update->norm = grad_norm(arena, update->settings->max_norm);
+    const struct adamw *s = update->settings;
+    if (s->max_norm > 0 || s->loss_scale)
+        update->norm = grad_norm(arena, s->max_norm);
+    if (s->loss_scale)
+        loss_scale_update(update->norm, s->loss_scale, s->max_norm, s->beta1, s->beta2);
     for (int i = 0; i < arena->bucket_count; i++)
         if (!update->done[i])
             update_bucket(update, &arena->buckets[i]);
@@ -85,9 +90,12 @@ void adamw_step(struct arena *arena, const struct adamw *settings)
 void adamw_backward(struct tape *tape, struct tensor *loss, struct arena *arena, const struct adamw *settings)
 {
     struct update update = update_begin(arena, settings);
-    if (settings->max_norm == 0)
+    if (settings->max_norm == 0 && !settings->loss_scale)
         tape_when_complete(tape, update_bucket, &update);
-    tape_backward(tape, loss);
+    if (settings->loss_scale)
+        loss_scale_backward(tape, loss, settings->loss_scale);
+    else
+        tape_backward(tape, loss);
     tape_when_complete(tape, NULL, NULL);
     update_end(&update);
 }

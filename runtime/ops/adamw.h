@@ -25,14 +25,15 @@ struct adamw {
     float rates[ADAMW_GROUPS];        /* learning rate of each group of the arena */
     float weight_decay[ADAMW_GROUPS]; /* of those of its parameters that decay */
     float max_norm;                   /* the gradients' norm is clipped to it (grad_norm.h); 0: it is not */
-    int step;                         /* counted from 1 */
+    int step;                         /* counted from 1; with a loss scale nothing depends on it */
+    struct tensor *loss_scale;        /* loss_scale.h: the gradients are of a scaled loss; NULL: of the loss */
 };
 
 /* Uses the gradients and lets them go. Does nothing where nothing is trained. */
 void adamw_step(struct arena *arena, const struct adamw *settings);
 
-/* tape_backward() and adamw_step() in one. Where gradients are not clipped, parameters are updated as soon as their
- * bucket is complete, so that no more than a few gradients exist at a time. */
+/* tape_backward() and adamw_step() in one. Where gradients are neither clipped nor scaled, parameters are updated as
+ * soon as their bucket is complete, so that no more than a few gradients exist at a time. */
 void adamw_backward(struct tape *tape, struct tensor *loss, struct arena *arena, const struct adamw *settings);
 
 #endif

@@ -14,14 +14,15 @@ static const struct attention_form cpu_form = {16, 32, 1}, gpu_form = {1, 8, 4},
                                    plain_form = {1, 8, 1};
 
 struct build_options {
-    char text[96];
+    char text[128];
 };
 
-static struct build_options build_options(const struct attention_shape *shape)
+static struct build_options build_options(enum dtype dtype, const struct attention_shape *shape)
 {
     struct build_options options;
-    snprintf(options.text, sizeof options.text, "-DHEAD_DIM=%d -DLANES=%d -DBLOCK=%d -DSPLIT=%d -DCAUSAL=%d",
-             shape->head_dim, shape->form.lanes, shape->form.block, shape->form.split, shape->causal);
+    snprintf(options.text, sizeof options.text, "-DHEAD_DIM=%d -DLANES=%d -DBLOCK=%d -DSPLIT=%d -DCAUSAL=%d%s%s",
+             shape->head_dim, shape->form.lanes, shape->form.block, shape->form.split, shape->causal,
+             dtype == DTYPE_F32 ? "" : " ", dtype_options(dtype));
     return options;
 }
 
@@ -36,9 +37,9 @@ void attention_launch(struct tensor *out, struct tensor *lse, const struct tenso
                       const struct attention_shape *shape)
 {
     struct device *dev = qkv->dev;
-    LAUNCH_WITH(dev, "attention.cl", "attention_forward", build_options(shape).text, range_of(dev, segments, shape),
-                ARG_BUFFER(out), ARG_BUFFER(lse), ARG_BUFFER(qkv), ARG_BUFFER(segments->starts), ARG_INT(shape->heads),
-                ARG_INT(segments->total));
+    LAUNCH_WITH(dev, "attention.cl", "attention_forward", build_options(qkv->dtype, shape).text,
+                range_of(dev, segments, shape), ARG_BUFFER(out), ARG_BUFFER(lse), ARG_BUFFER(qkv),
+                ARG_BUFFER(segments->starts), ARG_INT(shape->heads), ARG_INT(segments->total));
 }
 
 void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out_grad, const struct tensor *out,
@@ -46,7 +47,7 @@ void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out
                                const struct attention_shape *shape)
 {
     struct device *dev = qkv->dev;
-    struct build_options options = build_options(shape);
+    struct build_options options = build_options(qkv->dtype, shape);
     struct launch_range range = range_of(dev, segments, shape);
     struct tensor *delta = tensor_new(dev, DTYPE_F32, 2, (int[]){shape->heads, segments->total});
     LAUNCH_WITH(dev, "attention.cl", "attention_backward_queries", options.text, range, ARG_BUFFER(qkv_grad),
@@ -68,8 +69,8 @@ static struct attention_shape shape_for(struct device *dev, int heads, int head_
                                     .heads = heads,
                                     .head_dim = head_dim,
                                     .causal = causal};
-    char name[128];
-    snprintf(name, sizeof name, "attention %s", build_options(&shape).text);
+    char name[160];
+    snprintf(name, sizeof name, "attention %s", build_options(DTYPE_F32, &shape).text);
     if (!path_is_on(dev, PATH_ATTENTION) || !selftest_passes(dev, name, attention_error, &shape, 1e-4))
         shape.form = plain_form;
     return shape;
@@ -99,12 +100,12 @@ static const struct op attention_op = {.name = "attention", .backward = attentio
 struct tensor *op_attention(struct tape *tape, struct tensor *qkv, const struct segments *segments, int heads,
                             bool causal)
 {
-    EXPECT(qkv, "attention: qkv", DTYPE_F32, segments->total, -1);
+    EXPECT_REAL(qkv, "attention: qkv", segments->total, -1);
     int width = tensor_width(qkv) / 3;
     CHECK(heads > 0 && tensor_width(qkv) % (3 * heads) == 0 && width / heads <= LARGEST_HEAD_DIM,
           "attention: qkv %s does not split into 3 x %d heads of 1 to %d numbers", tensor_shape(qkv).text, heads,
           LARGEST_HEAD_DIM);
-    struct tensor *out = TAPE_TENSOR(tape, DTYPE_F32, segments->total, width);
+    struct tensor *out = TAPE_TENSOR(tape, qkv->dtype, segments->total, width);
     struct tensor *lse = TAPE_TENSOR(tape, DTYPE_F32, heads, segments->total);
     struct attention_shape shape = shape_for(tape_device(tape), heads, width / heads, causal);
     attention_launch(out, lse, qkv, segments, &shape);

@@ -12,8 +12,8 @@ static void sum_slices(struct tensor *out, const struct tensor *x, int slices, i
     int rows = tensor_rows(x), width = tensor_width(x);
     struct launch_range range = range_rows(x->dev, (size_t)(width + STRIP - 1) / STRIP);
     range.groups[1] = (size_t)slices;
-    LAUNCH(x->dev, "column_sum.cl", "column_sum", range, ARG_BUFFER(out), ARG_BUFFER(x), ARG_INT(rows), ARG_INT(width),
-           ARG_INT(slice), ARG_INT(accumulate));
+    LAUNCH_AS(x, "column_sum.cl", "column_sum", range, ARG_BUFFER(out), ARG_BUFFER(x), ARG_INT(rows), ARG_INT(width),
+              ARG_INT(slice), ARG_INT(accumulate));
 }
 
 /* About the square root: then both passes have equally many numbers to add one after another. */

@@ -9,9 +9,9 @@ static void launch(struct tensor *y, const struct tensor *x, const int *seed, fl
 {
     size_t count = tensor_count(x);
     uint32_t threshold = (uint32_t)ldexp((double)probability, 32);
-    LAUNCH(x->dev, "dropout.cl", "dropout", range_chunks(x->dev, count), ARG_BUFFER(y), ARG_BUFFER(x),
-           ARG_INT((int)count), ARG_INT(seed[0]), ARG_INT(seed[1]), ARG_INT((int)threshold),
-           ARG_FLOAT(1 / (1 - probability)), ARG_INT(accumulate));
+    LAUNCH_AS(x, "dropout.cl", "dropout", range_chunks(x->dev, count), ARG_BUFFER(y), ARG_BUFFER(x),
+              ARG_INT((int)count), ARG_INT(seed[0]), ARG_INT(seed[1]), ARG_INT((int)threshold),
+              ARG_FLOAT(1 / (1 - probability)), ARG_INT(accumulate));
 }
 
 static void dropout_backward(struct tape *tape, const struct node *node)
@@ -25,7 +25,7 @@ static const struct op dropout_op = {.name = "dropout", .backward = dropout_back
 struct tensor *op_dropout(struct tape *tape, struct tensor *x, float probability)
 {
     CHECK(probability >= 0 && probability < 1, "dropout with probability %g", (double)probability);
-    CHECK(x->dtype == DTYPE_F32, "dropout of %s, which are no floats", tensor_shape(x).text);
+    tensor_expect_real(x, "dropout: x");
     if (!tape_training(tape) || probability == 0)
         return x;
     uint64_t seed = tape_next_seed(tape);

@@ -11,8 +11,8 @@ static void gather_rows_backward(struct tape *tape, const struct node *node)
     struct tensor *dx = tape_grad(tape, node->in[0], &accumulate);
     if (!accumulate)
         buffer_zero(dx->buffer, 0, tensor_bytes(dx));
-    LAUNCH(dy->dev, "gather_rows.cl", "gather_rows_backward", range_rows(dy->dev, (size_t)tensor_rows(dy)),
-           ARG_BUFFER(dx), ARG_BUFFER(dy), ARG_BUFFER(rows), ARG_INT(tensor_width(dy)), ARG_INT(accumulate));
+    LAUNCH_AS(dy, "gather_rows.cl", "gather_rows_backward", range_rows(dy->dev, (size_t)tensor_rows(dy)),
+              ARG_BUFFER(dx), ARG_BUFFER(dy), ARG_BUFFER(rows), ARG_INT(tensor_width(dy)), ARG_INT(accumulate));
 }
 static const struct op gather_rows_op = {.name = "gather_rows", .backward = gather_rows_backward};
 
@@ -29,13 +29,13 @@ static void check_rows(const int *rows, int count, int n)
 
 struct tensor *op_gather_rows(struct tape *tape, struct tensor *x, const int *rows, int count)
 {
-    EXPECT(x, "gather_rows: x", DTYPE_F32, -1, -1);
+    EXPECT_REAL(x, "gather_rows: x", -1, -1);
     check_rows(rows, count, x->dim[0]);
     int width = tensor_width(x);
     struct tensor *numbers = tape_upload(tape, DTYPE_I32, 1, &count, rows);
-    struct tensor *y = TAPE_TENSOR(tape, DTYPE_F32, count, width);
-    LAUNCH(x->dev, "gather_rows.cl", "gather_rows_forward", range_rows(x->dev, (size_t)count), ARG_BUFFER(y),
-           ARG_BUFFER(x), ARG_BUFFER(numbers), ARG_INT(width));
+    struct tensor *y = TAPE_TENSOR(tape, x->dtype, count, width);
+    LAUNCH_AS(x, "gather_rows.cl", "gather_rows_forward", range_rows(x->dev, (size_t)count), ARG_BUFFER(y),
+              ARG_BUFFER(x), ARG_BUFFER(numbers), ARG_INT(width));
     tape_push(tape, (struct node){.op = &gather_rows_op, .in = {x}, .out = y, .saved = {numbers}});
     return y;
 }

@@ -12,7 +12,7 @@ struct tensor *grad_norm(const struct arena *arena, float max_norm)
     for (int i = 0; i < arena->bucket_count; i++)
         chunks += (int)range_chunks(dev, arena->buckets[i].numbers).groups[0];
     struct tensor *parts = tensor_new(dev, DTYPE_F32, 1, &chunks);
-    struct tensor *norm = tensor_new(dev, DTYPE_F32, 1, (int[]){2});
+    struct tensor *norm = tensor_new(dev, DTYPE_F32, 1, (int[]){4});
     for (int i = 0, first = 0; i < arena->bucket_count; i++) {
         struct bucket *bucket = &arena->buckets[i];
         struct launch_range range = range_chunks(dev, bucket->numbers);
@@ -30,7 +30,7 @@ struct tensor *grad_norm(const struct arena *arena, float max_norm)
 
 float grad_norm_download(const struct tensor *norm)
 {
-    float numbers[2];
+    float numbers[4];
     tensor_download(numbers, norm);
     return numbers[0];
 }

@@ -9,8 +9,8 @@
 
 #include "runtime/arena.h"
 
-/* [2] float: the norm, and min(1, max_norm / (norm + 1e-6)) (torch.nn.utils.clip_grad_norm_). Sums run in a fixed
- * order. The arena must hold trained parameters. Caller frees. */
+/* [4] float: the norm, and min(1, max_norm / (norm + 1e-6)) (torch.nn.utils.clip_grad_norm_). Sums run in a fixed
+ * order. The rest is undefined, room for loss_scale.h. The arena must hold trained parameters. Caller frees. */
 struct tensor *grad_norm(const struct arena *arena, float max_norm);
 
 float grad_norm_download(const struct tensor *norm);

@@ -31,9 +31,9 @@ static void layernorm_backward(struct tape *tape, const struct node *node)
     struct tensor *dbias = tape_grad(tape, node->in[2], &add_bias);
     struct tensor *weight_partial = new_partial(dev, dweight, slices, width);
     struct tensor *bias_partial = new_partial(dev, dbias, slices, width);
-    LAUNCH(dev, "layernorm.cl", "layernorm_backward", range_rows(dev, (size_t)slices), ARG_BUFFER(dx),
-           ARG_BUFFER(weight_partial), ARG_BUFFER(bias_partial), ARG_BUFFER(node->out->grad), ARG_BUFFER(x),
-           ARG_BUFFER(stats), ARG_BUFFER(weight), ARG_INT(rows), ARG_INT(width), ARG_INT(slice), ARG_INT(add_x));
+    LAUNCH_AS(x, "layernorm.cl", "layernorm_backward", range_rows(dev, (size_t)slices), ARG_BUFFER(dx),
+              ARG_BUFFER(weight_partial), ARG_BUFFER(bias_partial), ARG_BUFFER(node->out->grad), ARG_BUFFER(x),
+              ARG_BUFFER(stats), ARG_BUFFER(weight), ARG_INT(rows), ARG_INT(width), ARG_INT(slice), ARG_INT(add_x));
     finish_partial(dweight, weight_partial, add_weight);
     finish_partial(dbias, bias_partial, add_bias);
 }
@@ -41,9 +41,9 @@ static void layernorm_backward(struct tape *tape, const struct node *node)
 static void launch_forward(struct tensor *y, struct tensor *stats, const struct tensor *x, const struct tensor *weight,
                            const struct tensor *bias, float eps)
 {
-    LAUNCH(x->dev, "layernorm.cl", "layernorm_forward", range_rows(x->dev, (size_t)tensor_rows(x)), ARG_BUFFER(y),
-           ARG_BUFFER(stats), ARG_BUFFER(x), ARG_BUFFER(weight), ARG_BUFFER(bias), ARG_INT(tensor_width(x)),
-           ARG_FLOAT(eps));
+    LAUNCH_AS(x, "layernorm.cl", "layernorm_forward", range_rows(x->dev, (size_t)tensor_rows(x)), ARG_BUFFER(y),
+              ARG_BUFFER(stats), ARG_BUFFER(x), ARG_BUFFER(weight), ARG_BUFFER(bias), ARG_INT(tensor_width(x)),
+              ARG_FLOAT(eps));
 }
 
 static void layernorm_restore(const struct node *node)
@@ -56,7 +56,7 @@ static const struct op layernorm_op = {
 struct tensor *op_layernorm(struct tape *tape, struct tensor *x, struct tensor *weight, struct tensor *bias, float eps)
 {
     int rows = tensor_rows(x), width = tensor_width(x);
-    CHECK(x->dtype == DTYPE_F32, "layernorm of %s, which are no floats", tensor_shape(x).text);
+    tensor_expect_real(x, "layernorm: x");
     EXPECT(weight, "layernorm: weight", DTYPE_F32, width);
     EXPECT(bias, "layernorm: bias", DTYPE_F32, width);
     struct tensor *y = tape_like(tape, x);

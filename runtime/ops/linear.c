@@ -36,7 +36,7 @@ struct tensor *op_linear(struct tape *tape, struct tensor *x, struct tensor *wei
     bool needs_grad = x->needs_grad || weight->needs_grad || (bias && bias->needs_grad);
     bool fused = !tape_recording(tape) || !needs_grad;
 
-    struct tensor *y = TAPE_TENSOR(tape, DTYPE_F32, rows, out);
+    struct tensor *y = TAPE_TENSOR(tape, tensor_expect_real(x, "linear: x"), rows, out);
     gemm(&(struct gemm){.m = rows,
                         .n = out,
                         .k = in,

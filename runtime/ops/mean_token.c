@@ -18,8 +18,8 @@ static void mean_token_backward(struct tape *tape, const struct node *node)
     int tokens = position->dim[0], width = position->dim[1], batch = dy->dim[0] / tokens, accumulate;
     struct tensor *dpatches = tape_grad(tape, node->in[0], &accumulate);
     if (dpatches)
-        LAUNCH(dy->dev, "mean_token.cl", "mean_token_backward", range_rows(dy->dev, (size_t)batch),
-               ARG_BUFFER(dpatches), ARG_BUFFER(dy), ARG_INT(tokens), ARG_INT(width), ARG_INT(accumulate));
+        LAUNCH_AS(dy, "mean_token.cl", "mean_token_backward", range_rows(dy->dev, (size_t)batch), ARG_BUFFER(dpatches),
+                  ARG_BUFFER(dy), ARG_INT(tokens), ARG_INT(width), ARG_INT(accumulate));
     struct tensor *dposition = tape_grad(tape, position, &accumulate);
     if (dposition) {
         struct tensor sum = picture_rows(dposition, 1, 1), rows = picture_rows(dy, 2, batch);
@@ -32,13 +32,13 @@ struct tensor *op_mean_token(struct tape *tape, struct tensor *patches, struct t
 {
     EXPECT(position, "mean_token: position", DTYPE_F32, -1, -1);
     int tokens = position->dim[0], width = position->dim[1];
-    EXPECT(patches, "mean_token: patches", DTYPE_F32, -1, width);
+    EXPECT_REAL(patches, "mean_token: patches", -1, width);
     CHECK(tokens > 1 && patches->dim[0] % (tokens - 1) == 0, "mean_token: patches %s for positions %s",
           tensor_shape(patches).text, tensor_shape(position).text);
     int batch = patches->dim[0] / (tokens - 1);
-    struct tensor *y = TAPE_TENSOR(tape, DTYPE_F32, batch * tokens, width);
-    LAUNCH(patches->dev, "mean_token.cl", "mean_token_forward", range_rows(patches->dev, (size_t)batch), ARG_BUFFER(y),
-           ARG_BUFFER(patches), ARG_BUFFER(position), ARG_INT(tokens), ARG_INT(width));
+    struct tensor *y = TAPE_TENSOR(tape, patches->dtype, batch * tokens, width);
+    LAUNCH_AS(patches, "mean_token.cl", "mean_token_forward", range_rows(patches->dev, (size_t)batch), ARG_BUFFER(y),
+              ARG_BUFFER(patches), ARG_BUFFER(position), ARG_INT(tokens), ARG_INT(width));
     tape_push(tape, (struct node){.op = &mean_token_op, .in = {patches, position}, .out = y});
     return y;
 }

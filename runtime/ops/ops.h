@@ -5,9 +5,12 @@
  *     h = op_linear(tape, h, weight, bias, ACTIVATION_GELU);
  *     x = op_residual(tape, x, h, NULL);
  *
- * All numbers are float32 unless said otherwise. "rows" is the product of all dimensions but the last. An op checks
- * its shapes (a misfit dies with the op's name), launches, and returns a tensor that the tape owns. NULL stands for
- * an absent optional parameter. Failures of the device stick to it (runtime/device.h).
+ * Parameters and what losses, convolutions and their like work on are float32. Activations, and so their gradients, may
+ * be stored in 16 bits: what is called x, y, branch, patches, qkv or kv below. They are born as the tape's dtype
+ * (op_patch_embed, op_text_tokens), each op's output is stored as its input, and op_cast() leads back to float32. What
+ * is computed, and summed, is float32 all the same. "rows" is the product of all dimensions but the last. An op checks
+ * its shapes (a misfit dies with the op's name), launches, and returns a tensor that the tape owns. NULL stands for an
+ * absent optional parameter. Failures of the device stick to it (runtime/device.h).
  */
 #ifndef OCLIP_OPS_H
 #define OCLIP_OPS_H
@@ -35,6 +38,9 @@ struct segments segments_uniform(struct tape *tape, int count, int length);
 /* y = activation(x weight^T + bias).  x [rows, in], weight [out, in], bias [out] or NULL -> [rows, out] */
 struct tensor *op_linear(struct tape *tape, struct tensor *x, struct tensor *weight, struct tensor *bias,
                          enum activation activation);
+
+/* y = x, stored as this dtype; x itself where it is already. One of the two is float32. Any shape. */
+struct tensor *op_cast(struct tape *tape, struct tensor *x, enum dtype dtype);
 
 /* y = matrix x.  matrix [m, k] is constant; x [k, n] -> [m, n] */
 struct tensor *op_product(struct tape *tape, struct tensor *matrix, struct tensor *x);
@@ -156,5 +162,9 @@ struct tensor *op_sigmoid_loss(struct tape *tape, struct tensor *image, struct t
 
 /* out[c] (+)= sum over rows of x[r, c], in a fixed order.  x [rows, width] -> out [width] */
 void column_sum(struct tensor *out, const struct tensor *x, bool accumulate);
+
+/* y = x of equally many numbers, stored otherwise; one of them is float32. */
+void cast_numbers(struct tensor *y, const struct tensor *x);
+struct tensor *cast_copy(const struct tensor *x, enum dtype dtype); /* a new tensor; caller frees */
 
 #endif

@@ -4,16 +4,17 @@
 
 #include <stdio.h>
 
-/* A temporary of four bytes for each byte of the pictures: rebuilt in the backward pass rather than kept.
+/* A temporary, several times as large as the pictures: rebuilt in the backward pass rather than kept.
  * images [batch, side, side, 3] u8, scale_shift [2, 3] -> [batch * (side / patch)^2, 3 * patch * patch] */
-static struct tensor *patch_rows(const struct tensor *images, const struct tensor *scale_shift, int patch)
+static struct tensor *patch_rows(const struct tensor *images, const struct tensor *scale_shift, int patch,
+                                 enum dtype dtype)
 {
     struct device *dev = images->dev;
     int batch = images->dim[0], side = images->dim[1], grid = side / patch;
-    struct tensor *patches = tensor_new(dev, DTYPE_F32, 2, (int[]){batch * grid * grid, 3 * patch * patch});
+    struct tensor *patches = tensor_new(dev, dtype, 2, (int[]){batch * grid * grid, 3 * patch * patch});
     struct launch_range range = {{(size_t)grid, (size_t)grid, (size_t)batch}, (size_t)device_group_size(dev)};
-    char options[32];
-    snprintf(options, sizeof options, "-DPATCH=%d", patch);
+    char options[64];
+    snprintf(options, sizeof options, "-DPATCH=%d %s", patch, dtype_options(dtype));
     LAUNCH_WITH(dev, "patch_embed.cl", "patch_rows", options, range, ARG_BUFFER(patches), ARG_BUFFER(images),
                 ARG_BUFFER(scale_shift), ARG_INT(side));
     return patches;
@@ -25,7 +26,7 @@ static void patch_embed_backward(struct tape *tape, const struct node *node)
     int accumulate;
     struct tensor *dweight = tape_grad(tape, node->in[0], &accumulate);
     if (dweight) {
-        struct tensor *patches = patch_rows(node->saved[0], node->saved[1], dweight->dim[3]);
+        struct tensor *patches = patch_rows(node->saved[0], node->saved[1], dweight->dim[3], dy->dtype);
         gemm(&(struct gemm){.m = tensor_width(dy),
                             .n = tensor_width(patches),
                             .k = tensor_rows(dy),
@@ -59,8 +60,8 @@ struct tensor *op_patch_embed(struct tape *tape, struct tensor *images, struct t
         numbers[1][channel] = -mean[channel] / std[channel];
     }
     struct tensor *scale_shift = tape_upload(tape, DTYPE_F32, 2, (int[]){2, 3}, numbers);
-    struct tensor *patches = patch_rows(images, scale_shift, patch);
-    struct tensor *y = TAPE_TENSOR(tape, DTYPE_F32, tensor_rows(patches), width);
+    struct tensor *patches = patch_rows(images, scale_shift, patch, tape_dtype(tape));
+    struct tensor *y = TAPE_TENSOR(tape, patches->dtype, tensor_rows(patches), width);
     gemm(&(struct gemm){.m = tensor_rows(patches),
                         .n = width,
                         .k = tensor_width(patches),

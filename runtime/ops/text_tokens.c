@@ -50,9 +50,9 @@ static void scatter(struct tape *tape, struct tensor *table, const struct tensor
     struct device *dev = tape_device(tape);
     struct tensor *dtable = table_grad(tape, table);
     if (dtable)
-        LAUNCH(dev, "text_tokens.cl", "text_tokens_scatter", range_rows(dev, (size_t)uses.groups->dim[0]),
-               ARG_BUFFER(dtable), ARG_BUFFER(dy), ARG_BUFFER(uses.groups), ARG_BUFFER(uses.order),
-               ARG_INT(tensor_width(dy)));
+        LAUNCH_AS(dy, "text_tokens.cl", "text_tokens_scatter", range_rows(dev, (size_t)uses.groups->dim[0]),
+                  ARG_BUFFER(dtable), ARG_BUFFER(dy), ARG_BUFFER(uses.groups), ARG_BUFFER(uses.order),
+                  ARG_INT(tensor_width(dy)));
 }
 
 static void text_tokens_backward(struct tape *tape, const struct node *node)
@@ -103,10 +103,10 @@ struct tensor *op_text_tokens(struct tape *tape, struct tensor *word, struct ten
     int *rows = table_rows(ids, segments, lengths, word->dim[0], position->dim[0]);
     struct device *dev = tape_device(tape);
     struct tensor *on_device = tape_upload(tape, DTYPE_I32, 2, (int[]){2, total}, rows);
-    struct tensor *y = TAPE_TENSOR(tape, DTYPE_F32, total, width);
-    LAUNCH(dev, "text_tokens.cl", "text_tokens_forward", range_rows(dev, (size_t)total), ARG_BUFFER(y),
-           ARG_BUFFER(word), ARG_BUFFER(position), ARG_BUFFER(type), ARG_BUFFER(on_device), ARG_INT(total),
-           ARG_INT(width));
+    struct tensor *y = TAPE_TENSOR(tape, tape_dtype(tape), total, width);
+    LAUNCH_AS(y, "text_tokens.cl", "text_tokens_forward", range_rows(dev, (size_t)total), ARG_BUFFER(y),
+              ARG_BUFFER(word), ARG_BUFFER(position), ARG_BUFFER(type), ARG_BUFFER(on_device), ARG_INT(total),
+              ARG_INT(width));
 
     struct uses words = {0}, positions = {0};
     if (tape_recording(tape) && word->needs_grad)
