@@ -55,6 +55,12 @@ struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tens
     return op_contrastive(tape, image, text, clip->logit_scale, &how);
 }
 
+const char *clip_precision_note(const struct clip *clip)
+{
+    bool wide = clip->has_image && clip->image.kind->float32 && device_precision(clip->dev) != PRECISION_FP32;
+    return wide ? "the image tower is a ResNet, which stores activations as float32 whatever --precision says" : NULL;
+}
+
 void clip_checkpoint_blocks(struct clip *clip)
 {
     image_tower_checkpoint_blocks(&clip->image);

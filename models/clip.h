@@ -88,7 +88,10 @@ int clip_save_as(const struct clip *clip, const char *folder, const char *format
  * pass (tape_checkpoint). */
 void clip_checkpoint_blocks(struct clip *clip);
 
-/* The towers' own outputs. pictures [n, side, side, 3] u8 -> [n, image.features];
+/* A line for people where a tower stores activations as float32 whatever precision was asked for; else NULL. */
+const char *clip_precision_note(const struct clip *clip);
+
+/* The towers' own outputs, float32. pictures [n, side, side, 3] u8 -> [n, image.features];
  * ids packed on the host [sum of lengths], lengths [n] -> [n, text.features] */
 struct tensor *clip_image_features(struct tape *tape, const struct clip *clip, struct tensor *pictures);
 struct tensor *clip_text_features(struct tape *tape, const struct clip *clip, const int *ids, const int *lengths,

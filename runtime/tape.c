@@ -73,9 +73,7 @@ struct device *tape_device(const struct tape *tape)
 
 enum dtype tape_dtype(const struct tape *tape)
 {
-    static const enum dtype dtypes[] = {
-        [PRECISION_FP32] = DTYPE_F32, [PRECISION_BF16] = DTYPE_BF16, [PRECISION_FP16] = DTYPE_F16};
-    return dtypes[device_precision(tape->dev)];
+    return dtype_of_precision(device_precision(tape->dev));
 }
 
 bool tape_training(const struct tape *tape)

@@ -20,6 +20,13 @@ size_t dtype_bytes(enum dtype dtype)
     return dtypes[dtype].bytes;
 }
 
+enum dtype dtype_of_precision(enum precision precision)
+{
+    static const enum dtype stored[] = {
+        [PRECISION_FP32] = DTYPE_F32, [PRECISION_BF16] = DTYPE_BF16, [PRECISION_FP16] = DTYPE_F16};
+    return stored[precision];
+}
+
 bool dtype_is_real(enum dtype dtype)
 {
     return dtypes[dtype].options != NULL;

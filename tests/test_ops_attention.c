@@ -54,25 +54,23 @@ static void reference(double *y, double *const *in, const struct op_case *c)
     }
 }
 
-#define QKV(total, heads, head_dim, size)                                                                              \
+#define FILLED(fill_, total, heads, head_dim, size)                                                                    \
     run, reference,                                                                                                    \
-        .in = {{.ndim = 2,                                                                                             \
-                .dim = {total, 3 * (heads) * (head_dim)},                                                              \
-                .grad = true,                                                                                          \
-                .fill = FILL_ACTIVATION,                                                                               \
-                .scale = size}}
+        .in = {{.ndim = 2, .dim = {total, 3 * (heads) * (head_dim)}, .grad = true, .fill = fill_, .scale = size}}
+#define QKV(total, heads, head_dim, size) FILLED(FILL_NORMAL, total, heads, head_dim, size)
+#define STORED_QKV(total, heads, head_dim, size) FILLED(FILL_ACTIVATION, total, heads, head_dim, size)
 
 static const struct op_case cases[] = {
     {"one token, one number", QKV(1, 1, 1, 1), .integer = {1, 0, 1}},
     {"one token", QKV(1, 2, 64, 1), .integer = {2, 1, 1}},
-    {"3 tokens of head_dim 5", QKV(3, 2, 5, 1), .integer = {2, 0, 3}},
+    {"3 tokens of head_dim 5", STORED_QKV(3, 2, 5, 1), .integer = {2, 0, 3}},
     {"3 tokens of head_dim 5, causal", QKV(3, 2, 5, 1), .integer = {2, 1, 3}},
     {"uneven segments", QKV(29, 3, 8, 1), .integer = {3, 0, 7, 1, 17, 4}},
-    {"uneven segments, causal", QKV(29, 3, 8, 1), .integer = {3, 1, 7, 1, 17, 4}},
+    {"uneven segments, causal", STORED_QKV(29, 3, 8, 1), .integer = {3, 1, 7, 1, 17, 4}},
     {"around the number of lanes", QKV(64, 1, 7, 1), .integer = {1, 0, 15, 16, 32, 1}},
-    {"33 tokens of head_dim 32", QKV(33, 2, 32, 1), .integer = {2, 0, 33}},
-    {"over a block", QKV(71, 1, 64, 1), .integer = {1, 0, 70, 1}},
-    {"over a block, causal", QKV(71, 1, 64, 1), .integer = {1, 1, 70, 1}},
+    {"33 tokens of head_dim 32", STORED_QKV(33, 2, 32, 1), .integer = {2, 0, 33}},
+    {"over a block", STORED_QKV(71, 1, 64, 1), .integer = {1, 0, 70, 1}},
+    {"over a block, causal", STORED_QKV(71, 1, 64, 1), .integer = {1, 1, 70, 1}},
     {"77 and 31 tokens, causal", QKV(108, 2, 32, 1), .integer = {2, 1, 77, 31}},
     {"577 tokens", QKV(LONGEST, 1, 3, 1), .integer = {1, 0, LONGEST}},
     {"577 tokens, causal", QKV(LONGEST + 1, 1, 3, 1), .integer = {1, 1, 1, LONGEST}},

@@ -73,8 +73,30 @@ static void check_tower(struct device *dev, const char *name, bool text, const c
     free(folder);
 }
 
+/* A ResNet stays as it is, to the bit, and says so. */
+static void check_resnet(struct device *dev)
+{
+    struct golden golden = golden_open("resnets/basic");
+    struct clip *clip = open_tower(dev, &golden, false);
+    struct tape *tape = tape_new(dev, false);
+    struct tensor *wide = golden_images(tape, clip, &golden);
+    CHECK(!clip_precision_note(clip), "float32 is noted as an exception");
+    gemm_set_precision(dev, "bf16");
+    struct tensor *same = golden_images(tape, clip, &golden);
+    CHECK(clip_precision_note(clip), "nothing says that a ResNet stays float32");
+    float *want = golden_download(wide), *got = golden_download(same);
+    CHECK(memcmp(want, got, tensor_bytes(wide)) == 0, "a ResNet's features depend on the precision");
+    free(want);
+    free(got);
+    tape_free(tape);
+    clip_close(clip);
+    golden_close(&golden);
+}
+
 static void test_towers(struct device *dev)
 {
+    check_resnet(dev);
+
     for (int p = 0; p < 2; p++)
         for (size_t i = 0; i < sizeof towers / sizeof *towers; i++)
             check_tower(dev, towers[i].name, towers[i].text, precisions[p]);

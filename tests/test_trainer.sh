@@ -122,6 +122,16 @@ same before/model/model.safetensors asked/model/model.safetensors
     complain "full disk: something half-written remains: $(find "$scratch/asked")"
 resume asked
 
+# In half precision the loss's factor is part of that; the first steps halve it.
+half="$few --model tiny --precision fp16 --lr-scheduler const"
+run 0 half $half --epochs 3
+run 0 half-stopped $half --epochs 1
+run 0 half-stopped $half --epochs 3 --resume "$scratch/half-stopped"
+says "resumed at epoch 2"
+same half/model/model.safetensors half-stopped/model/model.safetensors
+same half/checkpoints/step-00000006/arena.safetensors half-stopped/checkpoints/step-00000006/arena.safetensors
+grep -q loss_scale "$scratch/half/checkpoints/step-00000006/arena.safetensors" || complain "half: no loss scale was saved"
+
 # ---- photos and captions that are not as they should be ----
 
 short="--batch-size 8 --epochs 1 --val-split 0"
@@ -138,7 +148,7 @@ mkdir "$scratch/images"
 cut=$(sed -n '9s/,.*//p' "$scratch/pairs.csv")
 for photo in $(sed '1d;s/,.*//' "$scratch/pairs.csv"); do cp "$photos/$photo" "$scratch/images"; done
 head -c 2000 "$photos/$cut" >"$scratch/images/$cut"
-run 0 half $tiny $short --train-data "$scratch/pairs.csv" --image-root "$scratch/images"
+run 0 cut $tiny $short --train-data "$scratch/pairs.csv" --image-root "$scratch/images"
 says "$scratch/images/$cut: broken JPEG"
 run 0 locked $tiny $short --lock-image --train-data "$scratch/pairs.csv" --image-root "$scratch/images"
 says "$scratch/images/$cut: broken JPEG"

@@ -40,6 +40,7 @@ int bench_time(struct bench *bench, const char *name, void (*step)(void *context
 
 /* [rows, width] of numbers in [-1, 1]; caller frees. */
 struct tensor *bench_tensor(struct device *dev, int rows, int width);
+struct tensor *bench_activations(struct device *dev, int rows, int width); /* stored as --precision says */
 
 /* The device's limits, measured once. */
 int bench_peak(struct bench *bench, struct error *err) MUST_CHECK;

@@ -18,12 +18,21 @@ struct tensor *bench_tensor(struct device *dev, int rows, int width)
     return tensor;
 }
 
+struct tensor *bench_activations(struct device *dev, int rows, int width)
+{
+    struct tensor *wide = bench_tensor(dev, rows, width);
+    struct tensor *stored = cast_copy(wide, dtype_of_precision(device_precision(dev)));
+    tensor_free(wide);
+    return stored;
+}
+
 static void multiply(void *context)
 {
     gemm(context);
 }
 
-/* B of layout NT is a weight: constant, so that it is packed once, as in a model. */
+/* As in a model: B of layout NT is a weight, constant, so that it is packed once; that of NN is a weight too; TN makes
+ * the gradient of one. */
 static int run_gemm(struct bench *bench, const char *const *words, int count, struct error *err)
 {
     static const char *const layouts[] = {"NN", "NT", "TN"};
@@ -36,9 +45,10 @@ static int run_gemm(struct bench *bench, const char *const *words, int count, st
             layout = i;
     bool a_transposed = layout == 2, b_transposed = layout == 1;
     struct device *dev = bench->session.dev;
-    struct tensor *a = bench_tensor(dev, a_transposed ? k : m, a_transposed ? m : k);
-    struct tensor *b = bench_tensor(dev, b_transposed ? n : k, b_transposed ? k : n);
-    struct tensor *c = bench_tensor(dev, m, n);
+    struct tensor *a = bench_activations(dev, a_transposed ? k : m, a_transposed ? m : k);
+    struct tensor *b =
+        (a_transposed ? bench_activations : bench_tensor)(dev, b_transposed ? n : k, b_transposed ? k : n);
+    struct tensor *c = (a_transposed ? bench_tensor : bench_activations)(dev, m, n);
     b->constant = b_transposed;
     struct gemm call = {
         .m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .a_transposed = a_transposed, .b_transposed = b_transposed};

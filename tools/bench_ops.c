@@ -106,16 +106,16 @@ static void step(void *context)
     }
 }
 
-static struct tensor *input(struct device *dev, int rows, int width, bool parameter)
+static struct tensor *prepared(struct tensor *tensor, bool parameter)
 {
-    struct tensor *tensor = bench_tensor(dev, rows, width);
+    int rows = tensor->dim[0], width = tensor->dim[1];
     if (rows == 1) { /* a vector */
         tensor->ndim = 1;
         tensor->dim[0] = width;
     }
     tensor->needs_grad = true;
     if (parameter) {
-        tensor->grad = tensor_new(dev, DTYPE_F32, tensor->ndim, tensor->dim);
+        tensor->grad = tensor_new(tensor->dev, DTYPE_F32, tensor->ndim, tensor->dim);
         buffer_zero(tensor->grad->buffer, 0, tensor_bytes(tensor));
     }
     return tensor;
@@ -128,9 +128,10 @@ static int run_one(struct bench *bench, struct op_run *run, const struct op_shap
     run->backward = backward;
     run->forward = c->forward;
     double times = backward ? 1 + c->backward : 1;
+    double stored = c->forward == contrastive ? 1 : (double)dtype_bytes(run->x->dtype) / sizeof(float);
     snprintf(name, sizeof name, "%s%s", c->name, backward ? ", with backward" : "");
     int result = bench_time(bench, name, step, run,
-                            &(struct bench_work){.bytes = c->bytes * times, .flops = c->flops * times}, err);
+                            &(struct bench_work){.bytes = c->bytes * times * stored, .flops = c->flops * times}, err);
     tape_free(run->tape);
     return result;
 }
@@ -141,15 +142,15 @@ static int run_ops(struct bench *bench, const char *const *words, int count, str
     (void)words;
     (void)count;
     struct op_run run = {
-        .x = input(dev, ROWS, WIDTH, false),
-        .y = input(dev, ROWS, WIDTH, false),
-        .wide = input(dev, ROWS, MLP, false),
-        .qkv = input(dev, ROWS, 3 * WIDTH, false),
-        .pairs = input(dev, BATCH, WIDTH, false),
-        .weight = input(dev, 1, WIDTH, true),
-        .bias = input(dev, 1, WIDTH, true),
-        .matrix = input(dev, MLP, WIDTH, true),
-        .scale = input(dev, 1, 1, true),
+        .x = prepared(bench_activations(dev, ROWS, WIDTH), false),
+        .y = prepared(bench_activations(dev, ROWS, WIDTH), false),
+        .wide = prepared(bench_activations(dev, ROWS, MLP), false),
+        .qkv = prepared(bench_activations(dev, ROWS, 3 * WIDTH), false),
+        .pairs = prepared(bench_tensor(dev, BATCH, WIDTH), false),
+        .weight = prepared(bench_tensor(dev, 1, WIDTH), true),
+        .bias = prepared(bench_tensor(dev, 1, WIDTH), true),
+        .matrix = prepared(bench_tensor(dev, MLP, WIDTH), true),
+        .scale = prepared(bench_tensor(dev, 1, 1), true),
     };
     int result = 0;
     for (size_t i = 0; i < sizeof ops / sizeof *ops && result == 0; i++)

@@ -84,6 +84,8 @@ int session_open(struct session *session, struct error *err)
         session_close(session);
         return -1;
     }
+    if (clip_precision_note(session->clip))
+        session_say(session, "%s\n", clip_precision_note(session->clip));
     session->clip->preprocess.upright |= session->exif_orientation;
     if (session->newest)
         session_say(session, "model %s\n", session->model);

@@ -257,6 +257,8 @@ static int open_all(struct trainer *t, struct error *err)
     gemm_set_precision(t->dev, t->settings.precision);
     if (open_model(t, err) != 0)
         return -1;
+    if (clip_precision_note(t->clip))
+        report_note(t, "%s", clip_precision_note(t->clip));
     t->clip->preprocess.upright |= t->settings.exif_orientation;
     if (strcmp(t->settings.precision, "fp32") != 0) /* features are cached by the fingerprint */
         hash_add_text(&t->clip->fingerprint, t->settings.precision);

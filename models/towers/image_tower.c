@@ -99,6 +99,7 @@ static struct tensor *resnet_forward_as(struct tape *tape, const struct image_to
 
 const struct image_kind image_resnet = {
     .name = "resnet",
+    .float32 = true,
     .check_side = resnet_check_side,
     .declare = resnet_declare_as,
     .checkpoint_blocks = resnet_checkpoint_stages,

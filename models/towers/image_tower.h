@@ -37,6 +37,7 @@ struct image_tower {
 
 struct image_kind {
     const char *name;
+    bool float32; /* it stores activations so, whatever the device's precision */
     /* Whether the tower can see pictures of this side; the error names `path`. */
     int (*check_side)(const struct image_config *config, const char *path, struct error *err);
     void (*declare)(struct image_tower *image, struct arena *arena, const struct image_config *config,

@@ -40,9 +40,9 @@ static int size_of(int count)
 static int class_of(const struct gemm *call)
 {
     int shape = ((layout_of(call) * SIZES + size_of(call->m)) * SIZES + size_of(call->n)) * SIZES + size_of(call->k);
-    enum precision precision = call->a->dtype == DTYPE_F32    ? PRECISION_FP32
-                               : call->a->dtype == DTYPE_BF16 ? PRECISION_BF16
-                                                              : PRECISION_FP16;
+    enum precision precision = PRECISION_FP32;
+    while (dtype_of_precision(precision) != call->a->dtype)
+        precision++;
     return (int)precision * SHAPES + shape;
 }
 

@@ -96,7 +96,7 @@ void matrix_multiply(const struct gemm *call, const struct matrix_unit *unit, en
 
 static bool supports(const struct device *dev, const struct gemm *call)
 {
-    return dev->matrix_unit && call->a->dtype == (dev->precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F16);
+    return dev->matrix_unit && call->a->dtype != DTYPE_F32 && call->a->dtype == dtype_of_precision(dev->precision);
 }
 
 /* Large tiles read less, small ones keep more units busy. */

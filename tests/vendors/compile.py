@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,10 @@ SKIPPED = 77
 
 # As runtime/program.c builds for devices of class GPU.
 COMMON = "-cl-std=CL1.2 -cl-kernel-arg-info -DVEC=4 -DGROUP=64 -DCHUNK=2048".split()
+
+# Kernels over activations ship in these forms too (cl/common.clh); where each takes long to compile, some are listed.
+STORED = "BFLOAT16", "FLOAT16"
+NARROW_LISTED = {"attention.cl"}
 
 HEAD = """# What each kernel takes on each chip, by tests/vendors/compile.py --write:
 # registers of a work-item / spilled / other private memory / bytes of local memory of a work-group.
@@ -44,7 +49,13 @@ def variants():
             listed.append((words[0], tuple(words[1:])))
     with_options = {file for file, _ in listed}
     plain = [(path.name, ()) for path in (ROOT / "cl").glob("*.cl") if path.name not in left_out | with_options]
-    return sorted(plain + listed)
+    narrow = [(file, (*options, f"-DDTYPE={dtype}")) for file, options in plain + listed
+              for dtype in STORED if stores_activations(file) and file not in NARROW_LISTED]
+    return sorted(plain + listed + narrow)
+
+
+def stores_activations(file):
+    return re.search(r"\bnum(ber|_\w+)\b", (ROOT / "cl" / file).read_text())
 
 
 def compile_all(jobs, cache):
