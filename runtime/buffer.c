@@ -1,6 +1,7 @@
 #include "runtime/buffer.h"
 
 #include "runtime/pool.h"
+#include "runtime/upload.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,8 @@ struct buffer *buffer_view(struct buffer *parent, size_t offset, size_t bytes)
                             .parent = buffer_share(whole),
                             .start = parent->start + offset};
     if (whole->memory)
-        view->memory = pool_part(whole->range, view->start, bytes);
+        view->memory =
+            whole->piece ? upload_part(whole->piece, view->start, bytes) : pool_part(whole->range, view->start, bytes);
     return view;
 }
 
@@ -74,6 +76,8 @@ void buffer_drop(struct buffer *buffer)
         check_guard(buffer);
     if (buffer->range)
         pool_give(buffer->range);
+    else if (buffer->piece)
+        upload_give(buffer->piece);
     else if (buffer->memory)
         clReleaseMemObject(buffer->memory);
     buffer_drop(buffer->parent);
@@ -126,9 +130,11 @@ void buffer_download(void *bytes, struct buffer *buffer, size_t offset, size_t c
     }
     buffer->dev->counters.waits++;
     profile_waiting(buffer->dev);
+    struct patience_wait wait = patience_begin(buffer->dev, &buffer->dev->patience.download);
     cl_int code =
         clEnqueueReadBuffer(buffer->dev->queue, buffer->memory, CL_TRUE, offset, count, bytes, 0, NULL,
                             PROFILE_EVENT(buffer->dev, .name = "download", .category = "buffer", .bytes = count));
+    patience_end(&wait);
     profile_waited(buffer->dev, "download");
     if (opencl_failed(buffer->dev, code, "downloading %zu bytes", count))
         memset(bytes, 0, count);

@@ -23,9 +23,10 @@ struct buffer {
     void *memory; /* cl_mem; NULL after a failed allocation */
     size_t bytes;
     int references;
-    struct range *range;   /* of the pool; NULL for a view */
-    struct buffer *parent; /* of a view: the buffer that it is part of, */
-    size_t start;          /* from this byte on */
+    struct range *range;        /* of the pool; NULL for a view */
+    struct buffer *parent;      /* of a view: the buffer that it is part of, */
+    size_t start;               /* from this byte on */
+    struct upload_piece *piece; /* of upload.c; NULL for most */
 };
 
 struct buffer *buffer_new(struct device *dev, size_t bytes);

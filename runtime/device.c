@@ -301,6 +301,7 @@ void device_close(struct device *dev)
     tuning_free(dev->tuning);
     selftests_free(dev->selftests);
     programs_free(dev->programs);
+    uploads_free(dev->uploads);
     pool_free(dev->pool);
     clReleaseCommandQueue(dev->queue);
     clReleaseContext(dev->context);
@@ -358,7 +359,9 @@ int device_finish(struct device *dev, struct error *err)
     if (!device_failed(dev)) {
         dev->counters.waits++;
         profile_waiting(dev);
+        struct patience_wait wait = patience_begin(dev, &dev->patience.finish);
         opencl_failed(dev, clFinish(dev->queue), "waiting for the device");
+        patience_end(&wait);
         profile_waited(dev, "finish");
     }
     if (!device_failed(dev))

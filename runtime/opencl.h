@@ -3,6 +3,7 @@
 #define OCLIP_OPENCL_H
 
 #include "runtime/device.h"
+#include "runtime/patience.h"
 
 #include <CL/cl.h>
 
@@ -14,6 +15,7 @@ struct tune_mode;
 struct matrix_unit;
 struct selftests;
 struct profile;
+struct uploads;
 
 struct device {
     struct device_info info;
@@ -23,6 +25,10 @@ struct device {
     cl_command_queue queue;
     cl_event mark;                         /* the last of device_mark(); NULL before any */
     struct pool *pool;                     /* runtime/buffer.c */
+    struct uploads *uploads;               /* runtime/upload.c; NULL until something goes up */
+    struct {
+        struct patience finish, download;
+    } patience;                            /* of waits for all work, and for results */
     struct program *programs;              /* runtime/program.c: a list */
     unsigned paths;                        /* runtime/paths.c: the fast paths that are on */
     bool program_cache_off;                /* the disk cache was unusable and has been warned about */
@@ -62,6 +68,7 @@ void profile_waited(struct device *dev, const char *what);
 /* Released by device_close, each by the file that owns it. */
 void pool_free(struct pool *pool);
 struct pool *pool_new(void);
+void uploads_free(struct uploads *uploads);
 void programs_free(struct program *programs);
 void gemm_choices_free(struct gemm_choices *choices);
 void tuning_free(struct tuning *tuning);

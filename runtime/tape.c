@@ -113,9 +113,7 @@ struct tensor *tape_like(struct tape *tape, const struct tensor *shape)
 
 struct tensor *tape_upload(struct tape *tape, enum dtype dtype, int ndim, const int *dim, const void *numbers)
 {
-    struct tensor *tensor = tape_tensor(tape, dtype, ndim, dim);
-    tensor_upload(tensor, numbers);
-    return tensor;
+    return own(tape, tensor_sent(tape->dev, dtype, ndim, dim, numbers));
 }
 
 /* Another name for the same memory. */

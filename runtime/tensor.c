@@ -1,5 +1,8 @@
 #include "runtime/tensor.h"
 
+#include "runtime/paths.h"
+#include "runtime/upload.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +41,8 @@ const char *dtype_options(enum dtype dtype)
     return dtypes[dtype].options;
 }
 
-struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const int *dim)
+/* Without memory yet. */
+static struct tensor *shape_new(struct device *dev, enum dtype dtype, int ndim, const int *dim)
 {
     CHECK(ndim >= 1 && ndim <= 4, "a tensor of %d dimensions", ndim);
     struct tensor *tensor = mem_new(1, sizeof *tensor);
@@ -48,7 +52,25 @@ struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const 
         tensor->dim[i] = dim[i];
     }
     CHECK(tensor_count(tensor) / (size_t)tensor_width(tensor) <= INT_MAX, "a tensor of more than 2^31 rows");
+    return tensor;
+}
+
+struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const int *dim)
+{
+    struct tensor *tensor = shape_new(dev, dtype, ndim, dim);
     tensor->buffer = buffer_new(dev, tensor_bytes(tensor));
+    return tensor;
+}
+
+struct tensor *tensor_sent(struct device *dev, enum dtype dtype, int ndim, const int *dim, const void *numbers)
+{
+    struct tensor *tensor = shape_new(dev, dtype, ndim, dim);
+    if (path_is_on(dev, PATH_UPLOAD_QUEUE)) {
+        tensor->buffer = upload_new(dev, numbers, tensor_bytes(tensor));
+    } else {
+        tensor->buffer = buffer_new(dev, tensor_bytes(tensor));
+        tensor_upload(tensor, numbers);
+    }
     return tensor;
 }
 

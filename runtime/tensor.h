@@ -35,6 +35,9 @@ struct tensor {
 };
 
 struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const int *dim);
+struct tensor *
+tensor_sent(struct device *dev, enum dtype dtype, int ndim, const int *dim,
+            const void *numbers);        /* with these, which are on their way ahead if they can be (upload.h) */
 void tensor_free(struct tensor *tensor); /* with its gradient; NULL is fine */
 
 void tensor_upload(struct tensor *tensor, const void *numbers);
