@@ -138,7 +138,8 @@ static float run_step(struct run *run)
     float number;
     run->adamw.step++;
     struct tensor *images = golden_images(run->tape, run->clip, run->golden);
-    struct tensor *loss = clip_loss(run->tape, run->clip, images, golden_texts(run->tape, run->clip, run->golden));
+    struct tensor *loss =
+        clip_loss(run->tape, run->clip, images, golden_texts(run->tape, run->clip, run->golden), NULL);
     adamw_backward(run->tape, loss, run->clip->arena, &run->adamw);
     tensor_download(&number, loss);
     tape_reset(run->tape);

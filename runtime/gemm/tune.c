@@ -123,7 +123,7 @@ static void try_backend(struct search *search, const struct gemm_backend *backen
 {
     struct gemm_plan plan = {.backend = backend};
     if (backend != search->best.backend && backend->supports(search->dev, &search->trial.call) &&
-        tune_is_right(search->dev, &plan, layout_of(&search->trial.call)))
+        tune_is_right(search->dev, &plan, &search->trial.call))
         try_plan(search, &plan);
 }
 
