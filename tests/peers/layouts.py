@@ -5,9 +5,11 @@
 For each model: transformers or open_clip makes it and says in double precision what it makes of two pictures and two
 texts. oclip reads the folder and says it too (layout_run). Then tools/convert writes it back in the same form (every
 tensor must have the same bytes), in others (the library must load them and say the same again), and in half precision.
-With --gradients also one training step's gradients of all parameters. Prints a table.
+With --gradients also one training step's gradients of all parameters, and how far PyTorch's own in float32 are from
+those in double. Prints a table.
 """
 import argparse
+import copy
 import json
 import pathlib
 import shutil
@@ -16,6 +18,7 @@ import subprocess
 import numpy as np
 import open_clip
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from transformers import (BertConfig, CLIPConfig, CLIPModel, CLIPVisionConfig, Dinov2Config, SiglipConfig, SiglipModel,
@@ -84,8 +87,8 @@ class Siglip(Clip):
     """transformers' SiglipModel"""
     forms, kind, texts = ["hf"], SiglipModel, [[262, 266, 1304] + [1] * 61, list(range(100, 164))]
 
-    def __init__(self):
-        self.config = SiglipConfig(vision_config=dict(image_size=224, patch_size=16), text_config={})
+    def __init__(self, **text):
+        self.config = SiglipConfig(vision_config=dict(image_size=224, patch_size=16), text_config=text)
 
     def run(self, model, pictures):
         return model.vision_model(pictures).pooler_output, model.text_model(torch.tensor(self.texts)).pooler_output
@@ -99,9 +102,10 @@ class Dual(Clip):
     """transformers' VisionTextDualEncoderModel"""
     forms, kind, texts = ["dual-encoder"], VisionTextDualEncoderModel, [[101, 1037, 3899, 102],
                                                                        [101] + list(range(2000, 2020)) + [102]]
+    text = BertConfig(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)  # as the reference runs, in evaluation
 
     def __init__(self, vision):
-        self.config = VisionTextDualEncoderConfig.from_vision_text_configs(vision, BertConfig(), projection_dim=512)
+        self.config = VisionTextDualEncoderConfig.from_vision_text_configs(vision, self.text, projection_dim=512)
 
     def run(self, model, pictures):
         rows = [model.text_projection(model.text_model(torch.tensor([text])).pooler_output) for text in self.texts]
@@ -160,6 +164,7 @@ MODELS = {
     "CLIP ViT-L/14@336": lambda: Clip(14, side=336, width=1024, layers=24, text_width=768, dim=768),
     "open_clip ViT-B-32-quickgelu": lambda: OpenClip("ViT-B-32-quickgelu", forms=("open_clip", "hf", "dual-encoder")),
     "open_clip ViT-B-16-SigLIP": lambda: OpenClipSiglip("ViT-B-16-SigLIP"),
+    "open_clip ViT-B-16-SigLIP2": lambda: OpenClipSiglip("ViT-B-16-SigLIP2"),
     "open_clip, timm ViT-B/16 (token)": lambda: OpenClip(
         config=timm_pair("vit_base_patch16_224", timm_pool="token", timm_proj="linear"), forms=["open_clip"]),
     "open_clip, timm ViT-B/16 CLIP": lambda: OpenClip(
@@ -168,6 +173,7 @@ MODELS = {
     "open_clip, timm resnet50": lambda: OpenClip(
         config=timm_pair("resnet50", timm_pool="avg", timm_proj="linear"), forms=["open_clip"]),
     "SigLIP base patch16-224": Siglip,
+    "SigLIP 2 base patch16-224": lambda: Siglip(vocab_size=256000, projection_size=768),
     "ViT-base + BERT-base": lambda: Dual(ViTConfig()),
     "DINOv2-base + BERT-base": lambda: Dual(Dinov2Config(image_size=224, patch_size=14)),
     "CLIP ViT-B/32 + BERT-base": lambda: Dual(CLIPVisionConfig()),
@@ -185,9 +191,18 @@ def call(*command):
     subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
+def random_pictures(side):
+    """Two of different grains, so that a random tower tells them apart: of white noise it sees nothing but the mean."""
+    random, pictures = np.random.default_rng(3), []
+    for grain in (3, 17):
+        small = Image.fromarray(random.integers(0, 256, (grain, grain, 3), dtype=np.uint8))
+        pictures.append(np.asarray(small.resize((side, side), Image.Resampling.BICUBIC)))
+    return np.stack(pictures)
+
+
 def write_inputs(folder, model):
     folder.mkdir(parents=True)
-    pictures = np.random.default_rng(3).integers(0, 256, (2, model.side, model.side, 3), dtype=np.uint8)
+    pictures = random_pictures(model.side)
     (folder / "pictures.u8").write_bytes(pictures.tobytes())
     np.save(folder / "ids.npy", np.array([i for text in model.texts for i in text], np.float32))
     np.save(folder / "lengths.npy", np.array([len(text) for text in model.texts], np.float32))
@@ -222,44 +237,54 @@ def same_tensors(a, b):
     return a.keys() == b.keys() and all(a[name].dtype == b[name].dtype and torch.equal(a[name], b[name]) for name in a)
 
 
-def gradient_error(got, want):
-    """The largest difference of a tensor's gradient, relative to the tensor's largest. Keys' biases are left out: a
-    softmax does not see them, so their gradient is zero but for rounding."""
+def gradient_errors(got, want):
+    """The largest difference of a tensor's gradient, relative to the tensor's largest; and the length of all differences,
+    relative to that of the whole gradient. Keys' biases are left out of the first: a softmax does not see them, so
+    their gradient is zero but for rounding."""
     got, want = tensors(got), tensors(want)
-    largest, worst = max(gradient.abs().max() for gradient in want.values()), 0
+    largest, worst, squares, all_squares = max(gradient.abs().max() for gradient in want.values()), 0, 0, 0
     for name, gradient in want.items():
+        difference = got[name].reshape(gradient.shape).double() - gradient.double()
+        squares, all_squares = squares + difference.square().sum(), all_squares + gradient.double().square().sum()
         if gradient.abs().max() > 1e-9 * largest:
-            difference = (got[name].reshape(gradient.shape) - gradient).abs().max()
-            worst = max(worst, (difference / gradient.abs().max()).item())
-    return worst
+            worst = max(worst, (difference.abs().max() / gradient.abs().max()).item())
+    return worst, (squares / all_squares).sqrt().item()
 
 
-def write_gradients(model, module, folder):
-    """In the weights' place, so that they are written under the weights' names."""
-    folder.mkdir()
+def write_gradients(model, module, pixels, folder):
+    """Runs a step, and writes the gradients in the weights' place, so that they get the weights' names."""
+    model.loss(*(functional.normalize(x, dim=-1) for x in model.run(module, pixels)), module).backward()
     for parameter in module.parameters():
         parameter.data = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+    folder.mkdir()
     model.write(module.float(), folder)
+
+
+def compare_gradients(build, scratch, model, module, pixels):
+    """module: in double precision, and of no use afterwards."""
+    single = copy.deepcopy(module).float()
+    oclip_features(build, scratch / "model", scratch / "inputs", scratch / "gradients", model.forms[0])
+    write_gradients(model, single, pixels.float(), scratch / "single")
+    del single
+    write_gradients(model, module, pixels, scratch / "wanted")
+    sides = [gradient_errors(scratch / name, scratch / "wanted") for name in ("gradients", "single")]
+    return {heading: f"{ours:.1e} (PyTorch {theirs:.1e})"
+            for heading, ours, theirs in zip(("worst gradient", "whole gradient"), *sides)}
 
 
 def compare(build, scratch, name, gradients):
     model, source, inputs = MODELS[name](), scratch / "model", scratch / "inputs"
     shutil.rmtree(scratch, ignore_errors=True)
     source.mkdir(parents=True)
+    torch.manual_seed(0)
     pixels, module = write_inputs(inputs, model), model.make()
     model.write(module, source)
     module.double()
-    with torch.set_grad_enabled(gradients):
+    with torch.inference_mode():
         want = model.run(module, pixels)
-        loss = model.loss(*(functional.normalize(x, dim=-1) for x in want), module)
-    if gradients:
-        loss.backward()
-    want = [x.detach() for x in want]
     row = {"features": f"{error(oclip_features(build, source, inputs, scratch / 'out'), want):.1e}"}
     if gradients:
-        oclip_features(build, source, inputs, scratch / "gradients", model.forms[0])
-        write_gradients(model, module, scratch / "wanted")
-        row["gradients"] = f"{gradient_error(scratch / 'gradients', scratch / 'wanted'):.1e}"
+        row.update(compare_gradients(build, scratch, model, module, pixels))
     del module
     again = []
     for form in model.forms:
