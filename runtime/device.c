@@ -8,80 +8,10 @@
 #include "runtime/util/file.h"
 
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const struct {
-    cl_int code;
-    const char *name;
-    enum exit_code exit;
-} opencl_codes[] = {
-    {CL_DEVICE_NOT_FOUND, "CL_DEVICE_NOT_FOUND", EXIT_NO_DEVICE},
-    {CL_DEVICE_NOT_AVAILABLE, "CL_DEVICE_NOT_AVAILABLE", EXIT_DEVICE_LOST},
-    {CL_COMPILER_NOT_AVAILABLE, "CL_COMPILER_NOT_AVAILABLE", EXIT_FAILED},
-    {CL_MEM_OBJECT_ALLOCATION_FAILURE, "CL_MEM_OBJECT_ALLOCATION_FAILURE", EXIT_NO_MEMORY},
-    {CL_OUT_OF_RESOURCES, "CL_OUT_OF_RESOURCES", EXIT_NO_MEMORY},
-    {CL_OUT_OF_HOST_MEMORY, "CL_OUT_OF_HOST_MEMORY", EXIT_NO_MEMORY},
-    {CL_BUILD_PROGRAM_FAILURE, "CL_BUILD_PROGRAM_FAILURE", EXIT_FAILED},
-    {CL_INVALID_VALUE, "CL_INVALID_VALUE", EXIT_FAILED},
-    {CL_INVALID_COMMAND_QUEUE, "CL_INVALID_COMMAND_QUEUE", EXIT_DEVICE_LOST},
-    {CL_INVALID_MEM_OBJECT, "CL_INVALID_MEM_OBJECT", EXIT_FAILED},
-    {CL_INVALID_BINARY, "CL_INVALID_BINARY", EXIT_FAILED},
-    {CL_INVALID_BUILD_OPTIONS, "CL_INVALID_BUILD_OPTIONS", EXIT_FAILED},
-    {CL_INVALID_PROGRAM_EXECUTABLE, "CL_INVALID_PROGRAM_EXECUTABLE", EXIT_FAILED},
-    {CL_INVALID_KERNEL_NAME, "CL_INVALID_KERNEL_NAME", EXIT_FAILED},
-    {CL_INVALID_KERNEL_ARGS, "CL_INVALID_KERNEL_ARGS", EXIT_FAILED},
-    {CL_INVALID_ARG_SIZE, "CL_INVALID_ARG_SIZE", EXIT_FAILED},
-    {CL_INVALID_WORK_GROUP_SIZE, "CL_INVALID_WORK_GROUP_SIZE", EXIT_FAILED},
-    {CL_INVALID_WORK_ITEM_SIZE, "CL_INVALID_WORK_ITEM_SIZE", EXIT_FAILED},
-    {CL_INVALID_GLOBAL_WORK_SIZE, "CL_INVALID_GLOBAL_WORK_SIZE", EXIT_FAILED},
-    {CL_INVALID_EVENT, "CL_INVALID_EVENT", EXIT_FAILED},
-    {CL_INVALID_OPERATION, "CL_INVALID_OPERATION", EXIT_FAILED},
-    {CL_INVALID_BUFFER_SIZE, "CL_INVALID_BUFFER_SIZE", EXIT_NO_MEMORY},
-    {CL_MISALIGNED_SUB_BUFFER_OFFSET, "CL_MISALIGNED_SUB_BUFFER_OFFSET", EXIT_FAILED},
-    {-1001, "CL_PLATFORM_NOT_FOUND_KHR", EXIT_NO_DEVICE},
-};
-enum { OPENCL_CODES = sizeof opencl_codes / sizeof *opencl_codes };
-
-const char *opencl_code_name(cl_int code)
-{
-    for (int i = 0; i < OPENCL_CODES; i++)
-        if (opencl_codes[i].code == code)
-            return opencl_codes[i].name;
-    return "an OpenCL code this program does not know";
-}
-
-static enum exit_code opencl_exit_code(cl_int code)
-{
-    for (int i = 0; i < OPENCL_CODES; i++)
-        if (opencl_codes[i].code == code)
-            return opencl_codes[i].exit;
-    return EXIT_FAILED;
-}
-
-bool opencl_failed(struct device *dev, cl_int code, const char *format, ...)
-{
-    if (dev->failure.code != EXIT_OK)
-        return true;
-    if (code == CL_SUCCESS)
-        return false;
-    char doing[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(doing, sizeof doing, format, args);
-    va_end(args);
-    error_set(&dev->failure, opencl_exit_code(code), "%s: %s: %s (%d)", dev->info.label, doing, opencl_code_name(code),
-              (int)code);
-    return true;
-}
-
-bool device_failed(const struct device *dev)
-{
-    return dev->failure.code != EXIT_OK;
-}
 
 static void read_text(char *text, size_t room, cl_device_id id, cl_device_info what)
 {
@@ -114,10 +44,12 @@ static struct device_info describe(cl_platform_id platform, cl_device_id id, int
     cl_device_type type = 0;
     cl_ulong memory = 0, largest = 0, local = 0;
     cl_uint units = 0, clock = 0, floats = 0;
+    size_t group = 0;
     READ(type, id, CL_DEVICE_TYPE);
     READ(memory, id, CL_DEVICE_GLOBAL_MEM_SIZE);
     READ(largest, id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
     READ(local, id, CL_DEVICE_LOCAL_MEM_SIZE);
+    READ(group, id, CL_DEVICE_MAX_WORK_GROUP_SIZE);
     READ(units, id, CL_DEVICE_MAX_COMPUTE_UNITS);
     READ(clock, id, CL_DEVICE_MAX_CLOCK_FREQUENCY);
     READ(floats, id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
@@ -125,6 +57,7 @@ static struct device_info describe(cl_platform_id platform, cl_device_id id, int
     info.memory_bytes = memory;
     info.largest_bytes = largest;
     info.local_bytes = local;
+    info.largest_group = (int)group;
     info.units = (int)units;
     info.clock_mhz = (int)clock;
     info.native_floats = (int)floats;
@@ -293,7 +226,8 @@ void device_close(struct device *dev)
 {
     if (!dev)
         return;
-    clFinish(dev->queue);
+    if (dev->failure.code != EXIT_DEVICE_LOST) /* that may wait for ever */
+        clFinish(dev->queue);
     if (dev->mark)
         clReleaseEvent(dev->mark);
     profile_free(dev->profile);
@@ -332,7 +266,10 @@ enum precision device_precision(const struct device *dev)
 
 int device_group_size(const struct device *dev)
 {
-    return dev->info.device_class == DEVICE_GPU ? 64 : 1;
+    int size = dev->info.device_class == DEVICE_GPU ? 64 : 1;
+    while (size > 1 && size > dev->info.largest_group)
+        size /= 2;
+    return size;
 }
 
 void device_mark(struct device *dev)

@@ -42,6 +42,7 @@ struct device_info {
     unsigned long memory_bytes;  /* global memory */
     unsigned long largest_bytes; /* largest single allocation */
     unsigned long local_bytes;   /* local memory of a work-group */
+    int largest_group;           /* work-items in a work-group */
     int units;                   /* compute units */
     int clock_mhz;
     int native_floats; /* width of the device's own float vectors */

@@ -3,6 +3,7 @@
 
 #include "runtime/paths.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -130,8 +131,12 @@ static struct range *new_slab(struct device *dev, size_t bytes)
         release_free_slabs(pool);
         code = slab_create(&slab, dev, bytes);
     }
-    if (opencl_failed(dev, code, "cannot allocate %.1f MB (%.1f MB are in use); a smaller --batch-size needs less",
-                      (double)bytes / 1e6, (double)pool->in_use / 1e6))
+    char limit[80] = "";
+    if (bytes > dev->info.largest_bytes)
+        snprintf(limit, sizeof limit, ", of which the device gives %.1f MB at most at once",
+                 (double)dev->info.largest_bytes / 1e6);
+    if (opencl_failed(dev, code, "cannot allocate %.1f MB%s, beside %.1f MB in use", (double)bytes / 1e6, limit,
+                      (double)pool->in_use / 1e6))
         return NULL;
     struct range *range = mem_new(1, sizeof *range);
     *range = (struct range){.slab = slab, .bytes = slab->bytes};

@@ -14,7 +14,7 @@
 
 struct verdict {
     char *name;
-    bool right;
+    bool right, kept; /* in the file */
     struct verdict *next;
 };
 
@@ -41,10 +41,10 @@ static char *path_of(const struct device_info *info)
     return path;
 }
 
-static void add(struct selftests *tests, const char *name, bool right)
+static void add(struct selftests *tests, const char *name, bool right, bool kept)
 {
     struct verdict *verdict = mem_new(1, sizeof *verdict);
-    *verdict = (struct verdict){.name = mem_format("%s", name), .right = right, .next = tests->verdicts};
+    *verdict = (struct verdict){.name = mem_format("%s", name), .right = right, .kept = kept, .next = tests->verdicts};
     tests->verdicts = verdict;
 }
 
@@ -58,7 +58,7 @@ static struct selftests *load(const struct device_info *info)
         char *rest = text;
         for (char *line; (line = strsep(&rest, "\n"));)
             if (strncmp(line, "right ", 6) == 0 || strncmp(line, "wrong ", 6) == 0)
-                add(tests, line + 6, line[0] == 'r');
+                add(tests, line + 6, line[0] == 'r', true);
         free(text);
     }
     free(path);
@@ -74,7 +74,8 @@ static void save(const struct device_info *info, const struct selftests *tests)
     if (file_make_folders(folder, &ignored) == 0 && file_create(&writer, path, &ignored) == 0) {
         fprintf(writer.stream, "# %s, driver %s: kernels held against the host\n", info->label, info->driver);
         for (const struct verdict *verdict = tests->verdicts; verdict; verdict = verdict->next)
-            fprintf(writer.stream, "%s %s\n", verdict->right ? "right" : "wrong", verdict->name);
+            if (verdict->kept)
+                fprintf(writer.stream, "%s %s\n", verdict->right ? "right" : "wrong", verdict->name);
         if (file_commit(&writer, &ignored) != 0)
             fprintf(stderr, "oclip: %s\n", ignored.text);
     }
@@ -82,17 +83,17 @@ static void save(const struct device_info *info, const struct selftests *tests)
     free(folder);
 }
 
-/* A failure of the device is the kernel's, and is taken back. */
-static bool run(struct device *dev, const char *name, selftest_error *error, const void *context, double allowed)
+/* A failure of the device is the kernel's, and is taken back, except that a lost device says nothing of a kernel. */
+static bool run(struct device *dev, const char *name, selftest_error *error, const void *context, double allowed,
+                enum exit_code *failure)
 {
     struct error err = {0};
     double off = error(dev, context);
-    if (device_finish(dev, &err) != 0) {
-        dev->failure = (struct error){0};
-        fprintf(stderr, "oclip: %s: %s does not run on this driver, a slower kernel is used: %s\n", dev->info.label,
-                name, err.text);
+    *failure = device_finish(dev, &err) == 0 ? EXIT_OK : err.code;
+    if (*failure != EXIT_OK && device_forgive(dev))
+        fprintf(stderr, "oclip: %s does not run on this driver, a slower kernel is used: %s\n", name, err.text);
+    if (*failure != EXIT_OK)
         return false;
-    }
     if (off <= allowed)
         return true;
     fprintf(stderr, "oclip: %s: %s gives wrong results on this driver (off by %.1g), a slower kernel is used\n",
@@ -109,8 +110,11 @@ bool selftest_passes(struct device *dev, const char *name, selftest_error *error
     for (const struct verdict *verdict = dev->selftests->verdicts; verdict; verdict = verdict->next)
         if (strcmp(verdict->name, name) == 0)
             return verdict->right;
-    bool right = run(dev, name, error, context, allowed);
-    add(dev->selftests, name, right);
+    enum exit_code failure;
+    bool right = run(dev, name, error, context, allowed, &failure);
+    if (device_failed(dev))
+        return true;
+    add(dev->selftests, name, right, failure != EXIT_NO_MEMORY); /* another process may have enough */
     save(&dev->info, dev->selftests);
     return right;
 }

@@ -291,6 +291,16 @@ done:
     return result;
 }
 
+bool trainer_is_saved(const struct trainer *t)
+{
+    char *parent = path_join(t->folder, "checkpoints");
+    struct string_list list = list_checkpoints(parent);
+    bool saved = list.count > 0;
+    string_list_free(&list);
+    free(parent);
+    return saved;
+}
+
 int trainer_resume(struct trainer *t, struct error *err)
 {
     char *parent = path_join(t->folder, "checkpoints");

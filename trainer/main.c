@@ -379,10 +379,15 @@ int main(int argc, char **argv)
     sigaction(SIGTERM, &action, NULL);
 
     int code = EXIT_OK;
-    if (open_all(&t, &err) != 0 || run(&t, &err) != 0)
+    if (open_all(&t, &err) != 0) {
         code = error_report(&err);
-    else if (stop_requested)
+    } else if (run(&t, &err) != 0) {
+        code = error_report(&err);
+        if (trainer_is_saved(&t))
+            report_note(&t, "what was saved goes on with --resume %s", t.folder);
+    } else if (stop_requested) {
         code = EXIT_INTERRUPTED;
+    }
     if (write_profile(&t, &err) != 0)
         code = error_report(&err);
     close_all(&t);

@@ -78,6 +78,8 @@ void report_flush(struct trainer *t, double rate)
         return;
     float losses[LOSS_SLOTS];
     buffer_download(losses, t->losses->buffer, 0, (size_t)t->unlogged * sizeof *losses);
+    if (device_failed(t->dev))
+        return;
     double sum = 0;
     for (int i = 0; i < t->unlogged; i++)
         sum += (double)losses[i];

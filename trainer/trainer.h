@@ -67,6 +67,7 @@ int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct er
  * when there is none). */
 int trainer_save(struct trainer *t, struct error *err) MUST_CHECK;
 int trainer_resume(struct trainer *t, struct error *err) MUST_CHECK;
+bool trainer_is_saved(const struct trainer *t); /* whether there is a checkpoint to resume from */
 void trainer_keep_best(struct trainer *t, const struct evaluation *evaluation);
 
 /* report.c */

@@ -42,7 +42,7 @@ struct gemm_backend {
     const struct tuning_parameter *parameters;                     /* what the settings are; NULL: none */
     bool (*allows)(const struct device *dev, const int *settings); /* NULL: each of them */
 };
-extern const struct gemm_backend gemm_matrix, gemm_clblast, gemm_tile;
+extern const struct gemm_backend gemm_matrix, gemm_clblast, gemm_tile, gemm_plain;
 
 /* What towers store activations as from now on: "fp32", "bf16" or "fp16"; dies of other names. Products of 16-bit
  * numbers then run on matrix units where the device has some, else in float32 on numbers that are widened first. */

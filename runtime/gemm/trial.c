@@ -166,7 +166,7 @@ static double one_run(struct device *dev, const struct trial *trial, const struc
     plan->backend->run(dev, &trial->call, plan->settings);
     failed = device_finish(dev, &err) != 0 || failed;
     if (failed)
-        dev->failure = (struct error){0};
+        device_forgive(dev);
     return failed ? INFINITY : clock_seconds() - start;
 }
 

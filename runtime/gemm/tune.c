@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct gemm_backend *const gemm_backends[] = {&gemm_matrix, &gemm_tile, &gemm_clblast, NULL};
+const struct gemm_backend *const gemm_backends[] = {&gemm_matrix, &gemm_tile, &gemm_clblast, &gemm_plain, NULL};
 
 /* Quick is the default: a first run should not feel slower than a second one. A model has ten to twenty classes of
  * products that take any time, so it costs some seconds in the first step, and none later. */
@@ -83,7 +83,7 @@ static bool is_right_now(struct device *dev, const struct gemm_plan *plan, const
     double off = trial_error(dev, &(struct trial_case){*plan, layout_of(call), call->a->dtype});
     if (device_finish(dev, &err) == 0)
         return off <= allowed_error;
-    dev->failure = (struct error){0};
+    device_forgive(dev);
     return false;
 }
 
@@ -122,7 +122,8 @@ static bool try_settings(struct search *search)
 static void try_backend(struct search *search, const struct gemm_backend *backend)
 {
     struct gemm_plan plan = {.backend = backend};
-    if (backend != search->best.backend && backend->supports(search->dev, &search->trial.call) &&
+    if (backend != search->best.backend && backend != &gemm_plain &&
+        backend->supports(search->dev, &search->trial.call) &&
         tune_is_right(search->dev, &plan, &search->trial.call))
         try_plan(search, &plan);
 }
@@ -155,7 +156,7 @@ void tune_search(struct gemm_plan *plan, struct device *dev, const struct gemm *
         return;
     search.trial = trial_new(dev, call, most_flops(dev));
     if (device_failed(dev)) { /* no memory to spare: that is no failure of the step's */
-        dev->failure = (struct error){0};
+        device_forgive(dev);
         trial_free(&search.trial);
         return;
     }
