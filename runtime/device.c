@@ -226,8 +226,8 @@ void device_close(struct device *dev)
 {
     if (!dev)
         return;
-    if (dev->failure.code != EXIT_DEVICE_LOST) /* that may wait for ever */
-        clFinish(dev->queue);
+    if (dev->failure.code != EXIT_DEVICE_LOST || dev->info.device_class == DEVICE_CPU)
+        clFinish(dev->queue); /* a GPU that is gone may never get there */
     if (dev->mark)
         clReleaseEvent(dev->mark);
     profile_free(dev->profile);

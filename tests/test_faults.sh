@@ -111,6 +111,8 @@ grep -q "error: " "$scratch/stderr" || complain "refused-norm: no build log in: 
 
 for spoilt in attention_forward attention_backward_queries attention_backward_keys; do
     export OCLIP_CACHE="$scratch/cache-$spoilt"
+    mkdir "$OCLIP_CACHE"
+    cp -r "$scratch/cache/programs" "$scratch/cache/tuning" "$OCLIP_CACHE"
     train spoil=$spoilt/LANES=16 0 $spoilt
     says 1 "gives wrong results on this driver"
     agree cpu $spoilt
@@ -125,16 +127,14 @@ export OCLIP_CACHE="$scratch/cache"
 train report 0 counted
 same cpu counted
 commands=$(counted commands)
-for percent in 1 20 40 60 80 99; do
-    for fault in lost exhausted; do
-        name=$fault-$percent
-        train $fault=$((commands * percent / 100)) 5 $name
-        says 1 "the device was lost"
-        whole $name
-        ! grep -q 'loss 0\.000000' "$scratch/$name/out.log" || complain "$name: logs a loss of nothing"
-        train "" 0 $name --resume latest
-        same cpu $name
-    done
+for loss in lost-2 lost-50 exhausted-60 lost-95; do
+    fault=${loss%-*} percent=${loss#*-}
+    train $fault=$((commands * percent / 100)) 5 $loss
+    says 1 "the device was lost"
+    whole $loss
+    ! grep -q 'loss 0\.000000' "$scratch/$loss/out.log" || complain "$loss: logs a loss of nothing"
+    train "" 0 $loss --resume latest
+    same cpu $loss
 done
 says 1 "resumed at epoch"
 
@@ -159,11 +159,11 @@ done
 printf 'apples\na shoe\n' >"$scratch/words"
 model="--model $scratch/cpu/model --quiet"
 
-# tool NAME ARGUMENTS...: as it should be, then with the device lost at a few places
+# tool NAME ARGUMENTS...: as it should be, twice, since the first run may fill caches; then with the device lost
 tool() {
     name=$1
     shift
-    for percent in 0 10 50 90 100; do
+    for percent in 0 0 50 90; do
         rm -f "$scratch/index.db" "$scratch/x.npy"
         faults=report
         [ $percent = 0 ] || faults=lost=$((commands * percent / 100))
@@ -194,5 +194,4 @@ tool embed --images "$scratch/photos" --out "$scratch/x.npy"
 tool embed --texts "$scratch/words" --out "$scratch/x.npy"
 tool classify --classes "$scratch/words" "$scratch/photos"
 tool evaluate --data "$scratch/pairs.csv" --image-root "$data/sample/images" --json
-tool convert --to hf --out "$scratch/converted"
 exit $failed

@@ -13,6 +13,7 @@
  *     memory=N              the N-th buffer and all later ones are one too many
  *     lost=N                the N-th command and all calls after it fail: CL_DEVICE_NOT_AVAILABLE
  *     exhausted=N           the same with CL_OUT_OF_RESOURCES, as NVIDIA's driver says it
+ *     write_fills           fills are writes, since Oclgrind takes memory that was filled for uninitialised
  *     report                writes to stderr, at the end, how many commands and buffers there were
  */
 #define _GNU_SOURCE
@@ -37,7 +38,7 @@ struct target {
 /* What was asked for; 0 for what was not. */
 static struct {
     size_t work_group, local_memory, allocation;
-    bool no_sub_groups, no_images, report;
+    bool no_sub_groups, no_images, write_fills, report;
     struct target refuse, spoil;
     long memory, lost_at;
     cl_int lost_code;
@@ -56,9 +57,22 @@ static struct target read_target(char *text)
 
 static void read_faults(void)
 {
-    enum { WORK_GROUP, LOCAL_MEMORY, ALLOCATION, SUB_GROUPS, IMAGES, REFUSE, SPOIL, MEMORY, LOST, EXHAUSTED, REPORT };
-    char *const names[] = {"work_group", "local_memory", "allocation", "no_sub_groups", "no_images", "refuse",
-                           "spoil",      "memory",       "lost",       "exhausted",     "report",    NULL};
+    enum {
+        WORK_GROUP,
+        LOCAL_MEMORY,
+        ALLOCATION,
+        SUB_GROUPS,
+        IMAGES,
+        REFUSE,
+        SPOIL,
+        MEMORY,
+        LOST,
+        EXHAUSTED,
+        WRITE_FILLS,
+        REPORT
+    };
+    char *const names[] = {"work_group", "local_memory", "allocation", "no_sub_groups", "no_images", "refuse", "spoil",
+                           "memory",     "lost",         "exhausted",  "write_fills",   "report",    NULL};
     char *rest = strdup(getenv("SHIM") ? getenv("SHIM") : ""); /* names of kernels stay in it */
     while (rest && *rest) {
         char *value, *fault = rest;
@@ -93,6 +107,9 @@ static void read_faults(void)
         case LOST:
             faults.lost_at = number;
             faults.lost_code = which == LOST ? CL_DEVICE_NOT_AVAILABLE : CL_OUT_OF_RESOURCES;
+            break;
+        case WRITE_FILLS:
+            faults.write_fills = true;
             break;
         case REPORT:
             faults.report = true;
@@ -235,11 +252,14 @@ static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, 
 
 /* ---- commands ---- */
 
-/* Counts a command; whether it may go on to the driver. */
-static bool may_run(void)
+/* Counts a command; whether it may go on to the driver. What was queued before a loss is done by then: afterwards
+ * nothing runs any more. */
+static bool may_run(cl_command_queue queue)
 {
-    if (++commands == faults.lost_at)
+    if (++commands == faults.lost_at) {
+        driver->clFinish(queue);
         lost = true;
+    }
     return !lost;
 }
 
@@ -247,7 +267,7 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
                                  const size_t *global, const size_t *local, cl_uint count, const cl_event *waits,
                                  cl_event *event)
 {
-    if (!may_run())
+    if (!may_run(queue))
         return faults.lost_code;
     cl_int code = check_launch(kernel, dimensions, local);
     if (code == CL_SUCCESS)
@@ -261,39 +281,54 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
 static cl_int CL_API_CALL read_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset,
                                       size_t size, void *to, cl_uint count, const cl_event *waits, cl_event *event)
 {
-    return may_run() ? driver->clEnqueueReadBuffer(queue, buffer, blocking, offset, size, to, count, waits, event)
-                     : faults.lost_code;
+    return may_run(queue) ? driver->clEnqueueReadBuffer(queue, buffer, blocking, offset, size, to, count, waits, event)
+                          : faults.lost_code;
 }
 
 static cl_int CL_API_CALL write_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset,
                                        size_t size, const void *from, cl_uint count, const cl_event *waits,
                                        cl_event *event)
 {
-    return may_run() ? driver->clEnqueueWriteBuffer(queue, buffer, blocking, offset, size, from, count, waits, event)
-                     : faults.lost_code;
+    return may_run(queue)
+               ? driver->clEnqueueWriteBuffer(queue, buffer, blocking, offset, size, from, count, waits, event)
+               : faults.lost_code;
 }
 
 static cl_int CL_API_CALL copy_buffer(cl_command_queue queue, cl_mem from, cl_mem to, size_t from_offset,
                                       size_t to_offset, size_t size, cl_uint count, const cl_event *waits,
                                       cl_event *event)
 {
-    return may_run() ? driver->clEnqueueCopyBuffer(queue, from, to, from_offset, to_offset, size, count, waits, event)
-                     : faults.lost_code;
+    return may_run(queue)
+               ? driver->clEnqueueCopyBuffer(queue, from, to, from_offset, to_offset, size, count, waits, event)
+               : faults.lost_code;
+}
+
+static cl_int write_fill(cl_command_queue queue, cl_mem buffer, const char *pattern, size_t pattern_size, size_t offset,
+                         size_t size, cl_event *event)
+{
+    char *bytes = malloc(size);
+    for (size_t i = 0; bytes && i < size; i++)
+        bytes[i] = pattern[i % pattern_size];
+    cl_int code = driver->clEnqueueWriteBuffer(queue, buffer, CL_TRUE, offset, size, bytes, 0, NULL, event);
+    free(bytes);
+    return code;
 }
 
 static cl_int CL_API_CALL fill_buffer(cl_command_queue queue, cl_mem buffer, const void *pattern, size_t pattern_size,
                                       size_t offset, size_t size, cl_uint count, const cl_event *waits, cl_event *event)
 {
-    return may_run()
-               ? driver->clEnqueueFillBuffer(queue, buffer, pattern, pattern_size, offset, size, count, waits, event)
-               : faults.lost_code;
+    if (!may_run(queue))
+        return faults.lost_code;
+    if (faults.write_fills)
+        return write_fill(queue, buffer, pattern, pattern_size, offset, size, event);
+    return driver->clEnqueueFillBuffer(queue, buffer, pattern, pattern_size, offset, size, count, waits, event);
 }
 
 static void *CL_API_CALL map_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, cl_map_flags flags,
                                     size_t offset, size_t size, cl_uint count, const cl_event *waits, cl_event *event,
                                     cl_int *code)
 {
-    if (may_run())
+    if (may_run(queue))
         return driver->clEnqueueMapBuffer(queue, buffer, blocking, flags, offset, size, count, waits, event, code);
     *code = faults.lost_code;
     return NULL;
