@@ -1,6 +1,6 @@
 """The same training on every OpenCL implementation at hand: losses side by side, and the largest difference.
 
-    python tests/peers/implementations.py build/trainer [--intel DIR] [--steps 200]
+    python tests/peers/implementations.py build/trainer [--intel DIR] [--steps 200] [--only NAME,NAME]
 
 DIR holds the .so files of Intel's CPU runtime and an .icd file that names libintelocl.so (CONTRIBUTING.md says how to
 make it). PoCL is run twice: once with the kernels' CPU form, once with that for GPUs. An implementation that is not
@@ -22,9 +22,9 @@ def implementations(intel):
     """A name, and what in the environment chooses it."""
     yield "pocl", {"OCLIP_DEVICE": "portable"}
     yield "pocl as gpu", {"OCLIP_DEVICE": "portable", "OCLIP_DEVICE_CLASS": "gpu"}
-    yield "rusticl", {"OCLIP_DEVICE": "rusticl", "RUSTICL_ENABLE": "llvmpipe"}
     if intel:
         yield "intel", {"OCL_ICD_VENDORS": str(intel), "LD_LIBRARY_PATH": str(intel)}
+    yield "rusticl", {"OCLIP_DEVICE": "rusticl", "RUSTICL_ENABLE": "llvmpipe"}
 
 
 def train(arguments, environment, scratch, name):
@@ -48,10 +48,14 @@ def main():
     parser.add_argument("trainer")
     parser.add_argument("--intel", type=pathlib.Path)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--only", default="", help="these implementations, with commas between them")
     arguments = parser.parse_args()
+    only = arguments.only.split(",")
     losses = {}
     with tempfile.TemporaryDirectory() as scratch:
         for name, environment in implementations(arguments.intel):
+            if arguments.only and name not in only:
+                continue
             losses[name] = train(arguments, environment, scratch, name)
             if losses[name] is None:
                 print(f"{name}: not there")
