@@ -13,8 +13,8 @@ static inline vfloat load_b(global const float *b, int p, int j, int n, int k, i
 }
 
 // Work-items are (strips of VEC columns, rows).
-ROW_KERNEL void gemm_plain(global float *c, global const float *a, global const float *b, global const float *bias,
-                           global const float *residual, int m, int n, int k, int a_transposed, int b_transposed,
+ROW_KERNEL void gemm_plain(global number *c, global const float *a, global const float *b, global const float *bias,
+                           global const number *residual, int m, int n, int k, int a_transposed, int b_transposed,
                            int accumulate, int activation)
 {
     int i = get_global_id(1), j = (int)get_global_id(0) * VEC;

@@ -13,17 +13,6 @@ static bool supports(const struct device *dev, const struct gemm *call)
     return true;
 }
 
-/* x in float32, rounded to `dtype` before. The caller frees. */
-static struct tensor *widened(const struct tensor *x, enum dtype dtype)
-{
-    if (dtype == DTYPE_F32)
-        return gemm_share(x, DTYPE_F32, x->buffer);
-    struct tensor *narrow = x->dtype == dtype ? gemm_share(x, dtype, x->buffer) : cast_copy(x, dtype);
-    struct tensor *wide = cast_copy(narrow, DTYPE_F32);
-    tensor_free(narrow);
-    return wide;
-}
-
 /* product (+)= op(a) op(b), all float32 */
 static void multiply(struct tensor *product, const struct tensor *left, const struct tensor *right,
                      const struct gemm *call, bool accumulate)
@@ -48,7 +37,7 @@ static void run(struct device *dev, const struct gemm *call, const int *settings
     (void)settings;
     enum dtype dtype = call->a->dtype;
     bool in_place = call->c->dtype == DTYPE_F32;
-    struct tensor *a = widened(call->a, dtype), *b = widened(call->b, dtype);
+    struct tensor *a = gemm_widened(call->a, dtype), *b = gemm_widened(call->b, dtype);
     struct tensor *product = in_place ? gemm_share(call->c, DTYPE_F32, call->c->buffer)
                                       : tensor_new(dev, DTYPE_F32, call->c->ndim, call->c->dim);
     multiply(product, a, b, call, call->accumulate && in_place);

@@ -72,3 +72,13 @@ void gemm_set_precision(struct device *dev, const char *name)
     dev->matrix_unit = matrix_find(dev, wanted);
     dev->precision = wanted;
 }
+
+struct tensor *gemm_widened(const struct tensor *x, enum dtype dtype)
+{
+    if (dtype == DTYPE_F32)
+        return gemm_share(x, DTYPE_F32, x->buffer);
+    struct tensor *narrow = x->dtype == dtype ? gemm_share(x, dtype, x->buffer) : cast_copy(x, dtype);
+    struct tensor *wide = cast_copy(narrow, DTYPE_F32);
+    tensor_free(narrow);
+    return wide;
+}

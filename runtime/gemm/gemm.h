@@ -33,6 +33,8 @@ void gemm(const struct gemm *call);
 
 /* For backends: numbers under a name of their own, without a copy. The caller frees. */
 struct tensor *gemm_share(const struct tensor *of, enum dtype dtype, struct buffer *buffer);
+/* x in float32, rounded to `dtype` before; without a copy where it is that already. The caller frees. */
+struct tensor *gemm_widened(const struct tensor *x, enum dtype dtype);
 
 /* One way to do it. */
 struct gemm_backend {

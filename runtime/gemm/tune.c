@@ -123,8 +123,7 @@ static void try_backend(struct search *search, const struct gemm_backend *backen
 {
     struct gemm_plan plan = {.backend = backend};
     if (backend != search->best.backend && backend != &gemm_plain &&
-        backend->supports(search->dev, &search->trial.call) &&
-        tune_is_right(search->dev, &plan, &search->trial.call))
+        backend->supports(search->dev, &search->trial.call) && tune_is_right(search->dev, &plan, &search->trial.call))
         try_plan(search, &plan);
 }
 

@@ -12,7 +12,7 @@
 
 #include "runtime/ops/ops.h"
 
-enum { PAIR_BLOCK = 2048 }; /* images and texts of a block: a multiple of 256, so that buffers may be viewed there */
+enum { PAIR_BLOCK = 1024 }; /* images and texts of a block: a multiple of 256, so that buffers may be viewed there */
 
 struct pair_blocks {
     struct tensor *image, *text; // [batch, width]
