@@ -130,7 +130,7 @@ void buffer_download(void *bytes, struct buffer *buffer, size_t offset, size_t c
     }
     buffer->dev->counters.waits++;
     profile_waiting(buffer->dev);
-    struct patience_wait wait = patience_begin(buffer->dev, &buffer->dev->patience.download);
+    struct patience_wait wait = patience_begin(buffer->dev, &buffer->dev->download_wait);
     cl_int code =
         clEnqueueReadBuffer(buffer->dev->queue, buffer->memory, CL_TRUE, offset, count, bytes, 0, NULL,
                             PROFILE_EVENT(buffer->dev, .name = "download", .category = "buffer", .bytes = count));

@@ -232,6 +232,7 @@ void device_close(struct device *dev)
         clReleaseEvent(dev->mark);
     profile_free(dev->profile);
     gemm_choices_free(dev->choices);
+    attention_choices_free(dev->attention);
     tuning_free(dev->tuning);
     selftests_free(dev->selftests);
     programs_free(dev->programs);
@@ -296,7 +297,7 @@ int device_finish(struct device *dev, struct error *err)
     if (!device_failed(dev)) {
         dev->counters.waits++;
         profile_waiting(dev);
-        struct patience_wait wait = patience_begin(dev, &dev->patience.finish);
+        struct patience_wait wait = patience_begin(dev, &dev->finish_wait);
         opencl_failed(dev, clFinish(dev->queue), "waiting for the device");
         patience_end(&wait);
         profile_waited(dev, "finish");

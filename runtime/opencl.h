@@ -16,6 +16,7 @@ struct matrix_unit;
 struct selftests;
 struct profile;
 struct uploads;
+struct attention_choice;
 
 struct device {
     struct device_info info;
@@ -26,13 +27,13 @@ struct device {
     cl_event mark;                         /* the last of device_mark(); NULL before any */
     struct pool *pool;                     /* runtime/buffer.c */
     struct uploads *uploads;               /* runtime/upload.c; NULL until something goes up */
-    struct {
-        struct patience finish, download;
-    } patience;                            /* of waits for all work, and for results */
+    struct patience finish_wait;           /* runtime/patience.c: what waits for all work taught, */
+    struct patience download_wait;         /* and those for results */
     struct program *programs;              /* runtime/program.c: a list */
     unsigned paths;                        /* runtime/paths.c: the fast paths that are on */
     bool program_cache_off;                /* the disk cache was unusable and has been warned about */
     struct gemm_choices *choices;          /* runtime/gemm/choice.c */
+    struct attention_choice *attention;    /* runtime/ops/attention_tune.c */
     struct tuning *tuning;                 /* runtime/tuning.c; NULL until it is read */
     const struct tune_mode *tune_mode;     /* runtime/gemm/tune.c */
     struct selftests *selftests;           /* runtime/selftest.c */
@@ -74,6 +75,7 @@ struct pool *pool_new(void);
 void uploads_free(struct uploads *uploads);
 void programs_free(struct program *programs);
 void gemm_choices_free(struct gemm_choices *choices);
+void attention_choices_free(struct attention_choice *choices);
 void tuning_free(struct tuning *tuning);
 void selftests_free(struct selftests *tests);
 void profile_free(struct profile *profile);

@@ -1,7 +1,7 @@
 /* Waiting for a device without keeping a core busy, for drivers that wait in a loop: the host sleeps most of the time
  * that the wait is expected to take, as those before it took, and only then asks the driver to wait.
  *
- *     struct patience_wait wait = patience_begin(dev, &dev->patience.finish);   // queues a mark, flushes, sleeps
+ *     struct patience_wait wait = patience_begin(dev, &dev->finish_wait);   // queues a mark, flushes, sleeps
  *     clFinish(dev->queue);
  *     patience_end(&wait);                                                      // learns how long it took
  *

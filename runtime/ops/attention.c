@@ -73,6 +73,8 @@ static struct attention_shape shape_for(struct device *dev, int heads, int head_
     snprintf(name, sizeof name, "attention %s", build_options(DTYPE_F32, &shape).text);
     if (!path_is_on(dev, PATH_ATTENTION) || !selftest_passes(dev, name, attention_error, &shape, 1e-4))
         shape.form = plain_form;
+    else
+        shape.form = attention_tuned(dev, &shape);
     return shape;
 }
 

@@ -32,6 +32,9 @@ void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out
 /* Whether op_attention() uses the device's own form, which its self-test has found right, and not the plain one. */
 bool attention_is_fast(struct device *dev, int head_dim, bool causal);
 
+/* Of the device's own form, that of the shape, which is right: what is fastest for its heads. For op_attention(). */
+struct attention_form attention_tuned(struct device *dev, const struct attention_shape *shape);
+
 /* The context is a struct attention_shape, of which the heads do not count. */
 selftest_error attention_error;
 
