@@ -1,9 +1,10 @@
 /* Products of their own memory: what a backend with certain settings is checked and timed on.
  *
  *     struct gemm_plan plan = {&gemm_tile, {0}};
- *     double off = trial_error(dev, &(struct trial_case){plan, layout, DTYPE_F32});  // over odd shapes, against the
- * host struct trial trial = trial_new(dev, &call, most_flops);             // as large as the call, or cut down double
- * seconds = trial_seconds(dev, &trial, &plan, samples, enough); trial_free(&trial);
+ *     double off = trial_error(dev, &(struct trial_case){plan, layout, DTYPE_F32}); // over odd shapes
+ *     struct trial trial = trial_new(dev, &call, most_flops); // as large as the call, or cut down
+ *     double seconds = trial_seconds(dev, &trial, &plan, samples, enough);
+ *     trial_free(&trial);
  */
 #ifndef OCLIP_TRIAL_H
 #define OCLIP_TRIAL_H
