@@ -248,6 +248,10 @@ static void searches_are_made_once_and_remembered(void **state)
     char *cache = cache_with(NULL);
     assert_true(multiply("off").gflops == 0);
     assert_null(tuning_text(cache));
+    setenv("OCLIP_WITHOUT", "packed-weights", 1); /* nothing is learned with a way left out */
+    assert_true(multiply("quick").gflops == 0);
+    unsetenv("OCLIP_WITHOUT");
+    assert_null(tuning_text(cache));
     struct told found = multiply("quick");
     assert_true(found.gflops > 0);
     char *first = tuning_text(cache);

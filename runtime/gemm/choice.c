@@ -1,6 +1,7 @@
 #include "runtime/gemm/choice.h"
 
 #include "runtime/opencl.h"
+#include "runtime/paths.h"
 #include "runtime/util/progress.h"
 
 #include <clblast_c.h>
@@ -87,6 +88,13 @@ static struct gemm_plan first_right_plan(struct device *dev, const struct gemm *
     return (struct gemm_plan){0};
 }
 
+/* With a way left out (paths.h) what is fastest says nothing about the device. */
+static bool takes_all_paths(const struct device *dev)
+{
+    unsigned products = PATH_BIT(PATH_TILE) | PATH_BIT(PATH_MATRIX) | PATH_BIT(PATH_PACKED_WEIGHTS);
+    return (paths_default(&dev->info) & ~dev->paths & products) == 0;
+}
+
 /* Quick: what nobody has measured here, among all backends if nobody has chosen one. Full: everything. */
 static struct gemm_plan choose(struct device *dev, const struct gemm *call)
 {
@@ -97,7 +105,7 @@ static struct gemm_plan choose(struct device *dev, const struct gemm *call)
         plan = first_right_plan(dev, call);
     bool measured = line && tuning_is_measured(dev->tuning, line);
     if (!plan.backend || (measured && !mode->thorough) || 2.0 * call->m * call->n * call->k < worth_measuring ||
-        dev->choices->spent >= mode->total_seconds)
+        dev->choices->spent >= mode->total_seconds || !takes_all_paths(dev))
         return plan;
     double start = clock_seconds();
     tune_search(&plan, dev, call, mode, mode->thorough || !line);
