@@ -1,16 +1,17 @@
 // Matrix product on matrix units (fragment.clh): numbers of 16 bits, multiplied exactly and added in float. Built with what
-// fragment.clh takes, -DTILE, -DSUBGROUPS_M, -DSUBGROUPS_N, and -DDTYPE= what c and residual are stored as.
+// fragment.clh and stored.clh take, -DTILE, -DSUBGROUPS_M, -DSUBGROUPS_N, and -DDTYPE= what c and residual are stored as.
 //
 // A work-group computes TILE x TILE numbers of c, STEP numbers of k at a time; each of its SUBGROUPS_M x SUBGROUPS_N
 // sub-groups a part of that, FRAGMENTS_M x FRAGMENTS_N fragments that stay in registers. While the sub-groups multiply
-// one step, the numbers of the next are on their way from memory to registers.
+// one step, the numbers of the next are on their way from memory: to registers, or to the other stage of local memory.
 
 #include "fragment.clh"
+#include "stored.clh"
 
 #define ITEMS (SUBGROUPS_M * SUBGROUPS_N * LANES)
 #define STEP 32
-#define STRIDE (STEP + (VEC > 8 ? VEC : 8)) // of local tiles: whole vectors, and rows that start in different banks
-#define VECTORS (TILE * STEP / VEC)         // in a local tile
+#define STRIDE (STEP + PAD)                // of local tiles
+#define VECTORS (TILE * STEP / STORED_VEC) // in a local tile
 #define HELD ((VECTORS + ITEMS - 1) / ITEMS)
 #define PART_M (TILE / SUBGROUPS_M)
 #define PART_N (TILE / SUBGROUPS_N)
@@ -18,41 +19,49 @@
 #define FRAGMENTS_N (PART_N / FRAGMENT_N)
 #define STRIP (SUBGROUPS_M * FRAGMENT_M) // rows of c that are stored at once
 
-typedef XCAT(ushort, VEC) vushort;
-
-#define INLINE static inline __attribute__((always_inline)) // their arrays must become registers
+// One side of the product, x [rows, k], or [k, rows] when transposed: a, or b as if it were transposed.
+struct side {
+    global const stored *x;
+    int row, rows, k, transposed; // row: the first of this work-group
+};
 
 // Where the v-th vector of a tile stands: neighbours read neighbouring memory, along k or, in transposed matrices, along
 // the rows.
-static inline int vector_row(int v, int transposed) { return transposed ? v % TILE : v / (STEP / VEC); }
-static inline int vector_step(int v, int transposed) { return (transposed ? v / TILE : v % (STEP / VEC)) * VEC; }
+INLINE int vector_row(int v, int transposed) { return transposed ? v % TILE : v / (STEP / STORED_VEC); }
+INLINE int vector_step(int v, int transposed) { return (transposed ? v / TILE : v % (STEP / STORED_VEC)) * STORED_VEC; }
 
-// An item's share of rows `row` and steps `step` onwards of x [rows, k], or [k, rows] when transposed; zeros beyond.
-INLINE void fetch(vushort held[HELD], global const ushort *x, int row, int step, int rows, int k, int transposed,
-                         int item)
+// An item's share of steps `step` onwards sets out for a tile, with zeros beyond the matrix.
+INLINE void fetch(stored_vector held[HELD], local ushort *tile, struct side side, int step, int item)
 {
     UNROLL for (int h = 0; h < HELD; h++) {
-        int v = item + h * ITEMS, r = row + vector_row(v, transposed), s = step + vector_step(v, transposed);
-        held[h] = 0;
-        if (v >= VECTORS || r >= rows)
+        int v = item + h * ITEMS, in_row = vector_row(v, side.transposed), in_step = vector_step(v, side.transposed);
+        int row = side.row + in_row, s = step + in_step, end = row < side.rows ? side.k : 0;
+        if (v >= VECTORS)
             continue;
-        if (!transposed && s + VEC <= k) {
-            held[h] = XCAT(vload, VEC)(0, x + (size_t)r * k + s);
+        if (side.transposed) {
+            stored_numbers part;
+            UNROLL for (int j = 0; j < STORED_VEC; j++)
+                part.one[j] = s + j < end ? side.x[(size_t)(s + j) * side.rows + row] : 0;
+            held[h] = part.all;
+        } else if (COPIES) {
+            copy(tile + in_row * STRIDE + in_step, side.x + (size_t)min(row, side.rows - 1) * side.k, s, end);
         } else {
-            ushort part[VEC];
-            UNROLL for (int j = 0; j < VEC; j++)
-                part[j] = s + j >= k ? 0 : transposed ? x[(size_t)(s + j) * rows + r] : x[(size_t)r * k + s + j];
-            held[h] = XCAT(vload, VEC)(0, part);
+            held[h] = stored_load(side.x + (size_t)min(row, side.rows - 1) * side.k, s, end);
         }
     }
 }
 
-INLINE void put(local ushort *tile, const vushort held[HELD], int transposed, int item)
+// It arrives, and can be read after a barrier.
+INLINE void put(local ushort *tile, const stored_vector held[HELD], struct side side, int item)
 {
+    if (COPIES && !side.transposed) {
+        copies_finish();
+        return;
+    }
     UNROLL for (int h = 0; h < HELD; h++) {
         int v = item + h * ITEMS;
         if (v < VECTORS)
-            *(local vushort *)(tile + vector_row(v, transposed) * STRIDE + vector_step(v, transposed)) = held[h];
+            tile_put(tile + vector_row(v, side.transposed) * STRIDE + vector_step(v, side.transposed), held[h], 1);
     }
 }
 
@@ -82,37 +91,43 @@ INLINE void put_strip(local float *strip, const fragment_c sums[FRAGMENTS_N], in
                   c_column(lane, e)] = sums[j].number[e];
 }
 
-FIXED_SUBGROUP kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
-gemm_matrix(global number *c, global const ushort *a, global const ushort *b, global const float *bias,
+TILE_KERNEL(ITEMS)
+gemm_matrix(global number *c, global const stored *a, global const stored *b, global const float *bias,
             global const number *residual, int m, int n, int k, int a_transposed, int b_transposed, int accumulate,
             int activation)
 {
     local union {
-        ushort tile[2][TILE * STRIDE];
+        struct {
+            ushort a[TILE * STRIDE], b[TILE * STRIDE];
+        } stage[2];
         float strip[STRIP * TILE];
-    } shared __attribute__((aligned(64)));
-    local ushort exchanges[SUBGROUPS_M * SUBGROUPS_N][EXCHANGE];
+    } shared TILE_ALIGNED;
+    local ushort exchanges[SUBGROUPS_M * SUBGROUPS_N][EXCHANGE] TILE_ALIGNED;
     int item = (int)get_local_id(0), lane = item % LANES, subgroup = item / LANES;
     int part_row = subgroup / SUBGROUPS_N, part_column = subgroup % SUBGROUPS_N;
     int row = (int)get_group_id(1) * TILE, column = (int)get_group_id(0) * TILE;
+    struct side left = {a, row, m, k, a_transposed}, right = {b, column, n, k, !b_transposed};
 
     fragment_c sums[FRAGMENTS_M][FRAGMENTS_N];
     UNROLL for (int i = 0; i < FRAGMENTS_M * FRAGMENTS_N; i++)
         sums[i / FRAGMENTS_N][i % FRAGMENTS_N].all = 0;
 
-    vushort held_a[HELD], held_b[HELD];
-    fetch(held_a, a, row, 0, m, k, a_transposed, item);
-    fetch(held_b, b, column, 0, n, k, !b_transposed, item);
-    for (int step = 0; step < k; step += STEP) {
-        put(shared.tile[0], held_a, a_transposed, item);
-        put(shared.tile[1], held_b, !b_transposed, item);
+    // One barrier a step: a stage is filled again only when all have passed that of the step after it.
+    stored_vector held_a[HELD], held_b[HELD];
+    fetch(held_a, shared.stage[0].a, left, 0, item);
+    fetch(held_b, shared.stage[0].b, right, 0, item);
+    for (int step = 0, stage = 0; step < k; step += STEP, stage ^= 1) {
+        put(shared.stage[stage].a, held_a, left, item);
+        put(shared.stage[stage].b, held_b, right, item);
         barrier(CLK_LOCAL_MEM_FENCE);
-        fetch(held_a, a, row, step + STEP, m, k, a_transposed, item);
-        fetch(held_b, b, column, step + STEP, n, k, !b_transposed, item);
-        multiply_step(sums, shared.tile[0] + part_row * PART_M * STRIDE, shared.tile[1] + part_column * PART_N * STRIDE,
-                      exchanges[subgroup], lane);
-        barrier(CLK_LOCAL_MEM_FENCE);
+        if (step + STEP < k) {
+            fetch(held_a, shared.stage[stage ^ 1].a, left, step + STEP, item);
+            fetch(held_b, shared.stage[stage ^ 1].b, right, step + STEP, item);
+        }
+        multiply_step(sums, shared.stage[stage].a + part_row * PART_M * STRIDE,
+                      shared.stage[stage].b + part_column * PART_N * STRIDE, exchanges[subgroup], lane);
     }
+    barrier(CLK_LOCAL_MEM_FENCE);
 
     // A lane's floats of c are no neighbours, so they go through local memory: a row of each sub-group's fragments a time.
     UNROLL for (int i = 0; i < FRAGMENTS_M; i++) {

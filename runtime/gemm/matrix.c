@@ -11,34 +11,37 @@
 #include <string.h>
 
 /* Of a vendor's the newest first: the first that compiles is used. Tiles are as large as the registers allow. */
+#define AMD "Advanced Micro Devices"
+#define WIDE_REGISTERS "-cl-intel-256-GRF-per-thread"
 const struct matrix_unit matrix_units[] = {
-    {"NVIDIA_SM80", "NVIDIA", true, 32, 2, 4, 128, 64},
-    {"NVIDIA_SM75", "NVIDIA", false, 32, 2, 4, 128, 64},
-    {"AMD_RDNA4", "Advanced Micro Devices", true, 32, 2, 4, 128, 64},
-    {"AMD_RDNA3", "Advanced Micro Devices", true, 32, 2, 4, 128, 64},
-    {"AMD_CDNA", "Advanced Micro Devices", true, 64, 2, 2, 128, 64},
-    {"INTEL_XE2", "Intel", true, 16, 4, 4, 64, 64},
-    {"INTEL_DG2", "Intel", true, 8, 4, 8, 64, 64},
+    {"NVIDIA_SM80", "NVIDIA", true, 32, 2, 4, 128, 64, 16, {{64, 4, 32, true}, {112, 8, 16, true}}, ""},
+    {"NVIDIA_SM75", "NVIDIA", false, 32, 2, 4, 128, 64, 16, {{64, 4, 32, true}, {112, 8, 16, true}}, ""},
+    {"AMD_RDNA4", AMD, true, 32, 2, 4, 128, 64, 16, {{80, 4, 16, true}}, ""},
+    {"AMD_RDNA3", AMD, true, 32, 2, 4, 128, 64, 16, {{64, 4, 16, true}}, ""},
+    {"AMD_CDNA", AMD, true, 64, 2, 2, 128, 64, 16, {{64, 4, 32, true}, {128, 4, 16, true}}, ""},
+    {"INTEL_XE2", "Intel", true, 16, 4, 4, 64, 64, 16, {{64, 4, 16, false}}, WIDE_REGISTERS},
+    {"INTEL_DG2", "Intel", true, 8, 4, 8, 64, 64, 8, {{64, 8, 16, false}}, WIDE_REGISTERS},
     {0},
 };
 
 struct matrix_build {
-    char options[160];
+    char options[256];
 };
 static struct matrix_build build_options(const struct matrix_unit *unit, enum precision precision, enum dtype c,
-                                         int tile, bool emulated)
+                                         int tile, bool aligned, bool emulated)
 {
     struct matrix_build build;
     snprintf(build.options, sizeof build.options,
-             "-DUNIT=%s -DBF16=%d -DEMULATED=%d -DTILE=%d -DSUBGROUPS_M=%d -DSUBGROUPS_N=%d %s", unit->name,
-             precision == PRECISION_BF16, emulated, tile, unit->subgroups_m, unit->subgroups_n, dtype_options(c));
+             "-DUNIT=%s -DBF16=%d %s -DTILE=%d -DSUBGROUPS_M=%d -DSUBGROUPS_N=%d -DSTORED16=1 -DALIGNED=%d %s %s",
+             unit->name, precision == PRECISION_BF16, emulated ? MATRIX_EMULATED : "-DEMULATED=0", tile,
+             unit->subgroups_m, unit->subgroups_n, aligned, dtype_options(c), emulated ? "" : unit->options);
     return build;
 }
 
 /* A failure is an answer here, and does not stay with the device. */
 static bool compiles(struct device *dev, const struct matrix_unit *unit, enum precision precision)
 {
-    struct matrix_build build = build_options(unit, precision, DTYPE_F32, unit->tile, false);
+    struct matrix_build build = build_options(unit, precision, DTYPE_F32, unit->tile, true, false);
     bool compiled = program_kernel(dev, "gemm_matrix.cl", build.options, "gemm_matrix") != NULL;
     if (!compiled)
         device_forgive(dev);
@@ -82,7 +85,7 @@ void matrix_multiply(const struct gemm *call, const struct matrix_unit *unit, en
                      bool emulated)
 {
     struct device *dev = call->c->dev;
-    struct matrix_build build = build_options(unit, precision, call->c->dtype, tile, emulated);
+    struct matrix_build build = build_options(unit, precision, call->c->dtype, tile, call->k % 8 == 0, emulated);
     struct launch_range range = {{(size_t)tiles(call->n, tile), (size_t)tiles(call->m, tile), 1},
                                  (size_t)(unit->lanes * unit->subgroups_m * unit->subgroups_n)};
     struct tensor *b = right_side(call->b, call->a->dtype);

@@ -1,6 +1,9 @@
 #include "runtime/ops/attention.h"
 
+#include "runtime/gemm/choice.h"
+#include "runtime/gemm/matrix.h"
 #include "runtime/launch.h"
+#include "runtime/opencl.h"
 #include "runtime/paths.h"
 
 #include <stdio.h>
@@ -37,6 +40,10 @@ void attention_launch(struct tensor *out, struct tensor *lse, const struct tenso
                       const struct attention_shape *shape)
 {
     struct device *dev = qkv->dev;
+    if (shape->unit) {
+        attention_matrix_launch(out, lse, qkv, segments, shape);
+        return;
+    }
     LAUNCH_WITH(dev, "attention.cl", "attention_forward", build_options(qkv->dtype, shape).text,
                 range_of(dev, segments, shape), ARG_BUFFER(out), ARG_BUFFER(lse), ARG_BUFFER(qkv),
                 ARG_BUFFER(segments->starts), ARG_INT(shape->heads), ARG_INT(segments->total));
@@ -47,6 +54,10 @@ void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out
                                const struct attention_shape *shape)
 {
     struct device *dev = qkv->dev;
+    if (shape->unit) {
+        attention_matrix_launch_backward(qkv_grad, out_grad, out, lse, qkv, segments, shape);
+        return;
+    }
     struct build_options options = build_options(qkv->dtype, shape);
     struct launch_range range = range_of(dev, segments, shape);
     struct tensor *delta = tensor_new(dev, DTYPE_F32, 2, (int[]){shape->heads, segments->total});
@@ -59,8 +70,22 @@ void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out
     tensor_free(delta);
 }
 
-/* With the device's own form if that is right. */
-static struct attention_shape shape_for(struct device *dev, int heads, int head_dim, bool causal)
+double attention_tolerance(const struct attention_shape *shape)
+{
+    return !shape->unit ? 1e-4 : shape->precision == PRECISION_FP16 ? 4e-3 : 3e-2;
+}
+
+static bool is_right(struct device *dev, const struct attention_shape *shape)
+{
+    char name[192], on[64] = "";
+    if (shape->unit)
+        snprintf(on, sizeof on, " on %s in %s", shape->unit->name, gemm_precisions[shape->precision]);
+    snprintf(name, sizeof name, "attention%s %s", on, build_options(DTYPE_F32, shape).text);
+    return selftest_passes(dev, name, attention_error, shape, attention_tolerance(shape));
+}
+
+/* On matrix units if there are any for what is stored in 16 bits, else in the device's own form, if these are right. */
+static struct attention_shape shape_for(struct device *dev, enum dtype dtype, int heads, int head_dim, bool causal)
 {
     bool cpu = device_info(dev)->device_class == DEVICE_CPU;
     struct attention_shape shape = {.form = cpu              ? cpu_form
@@ -68,10 +93,14 @@ static struct attention_shape shape_for(struct device *dev, int heads, int head_
                                                              : gpu_wide_form,
                                     .heads = heads,
                                     .head_dim = head_dim,
-                                    .causal = causal};
-    char name[160];
-    snprintf(name, sizeof name, "attention %s", build_options(DTYPE_F32, &shape).text);
-    if (!path_is_on(dev, PATH_ATTENTION) || !selftest_passes(dev, name, attention_error, &shape, 1e-4))
+                                    .causal = causal,
+                                    .unit = dtype == DTYPE_F32 ? NULL : dev->matrix_unit,
+                                    .precision = dev->precision};
+    bool fast = path_is_on(dev, PATH_ATTENTION);
+    if (fast && attention_matrix_takes(shape.unit, head_dim) && is_right(dev, &shape))
+        return shape;
+    shape.unit = NULL;
+    if (!fast || !is_right(dev, &shape))
         shape.form = plain_form;
     else
         shape.form = attention_tuned(dev, &shape);
@@ -80,8 +109,8 @@ static struct attention_shape shape_for(struct device *dev, int heads, int head_
 
 bool attention_is_fast(struct device *dev, int head_dim, bool causal)
 {
-    struct attention_shape shape = shape_for(dev, 1, head_dim, causal);
-    return memcmp(&shape.form, &plain_form, sizeof plain_form) != 0;
+    struct attention_shape shape = shape_for(dev, DTYPE_F32, 1, head_dim, causal);
+    return shape.unit || memcmp(&shape.form, &plain_form, sizeof plain_form) != 0;
 }
 
 /* saved: qkv, its out, lse, segments.starts; integer: heads, causal, longest */
@@ -94,7 +123,7 @@ static void attention_backward(struct tape *tape, const struct node *node)
     int heads = node->integer[0];
     struct segments segments = {
         .starts = starts, .count = starts->dim[0] - 1, .total = tensor_rows(out), .longest = node->integer[2]};
-    struct attention_shape shape = shape_for(qkv->dev, heads, tensor_width(out) / heads, node->integer[1]);
+    struct attention_shape shape = shape_for(qkv->dev, qkv->dtype, heads, tensor_width(out) / heads, node->integer[1]);
     attention_launch_backward(qkv_grad, node->out->grad, out, lse, qkv, &segments, &shape);
 }
 static const struct op attention_op = {.name = "attention", .backward = attention_backward};
@@ -109,7 +138,7 @@ struct tensor *op_attention(struct tape *tape, struct tensor *qkv, const struct 
           LARGEST_HEAD_DIM);
     struct tensor *out = TAPE_TENSOR(tape, qkv->dtype, segments->total, width);
     struct tensor *lse = TAPE_TENSOR(tape, DTYPE_F32, heads, segments->total);
-    struct attention_shape shape = shape_for(tape_device(tape), heads, width / heads, causal);
+    struct attention_shape shape = shape_for(tape_device(tape), qkv->dtype, heads, width / heads, causal);
     attention_launch(out, lse, qkv, segments, &shape);
     tape_push(tape, (struct node){.op = &attention_op,
                                   .in = {qkv},

@@ -1,4 +1,5 @@
-/* The kernels of cl/attention.cl in one of their forms, and their check against the host.
+/* The kernels of cl/attention.cl in one of their forms, or those of cl/attention_matrix.cl, and their check against the
+ * host.
  *
  *     struct attention_shape shape = {form, heads, head_dim, causal};
  *     attention_launch(out, lse, qkv, &segments, &shape);
@@ -10,6 +11,8 @@
 #include "runtime/ops/ops.h"
 #include "runtime/selftest.h"
 
+struct matrix_unit;
+
 struct attention_form {
     int lanes, block, split; /* cl/attention.cl says what they are */
 };
@@ -18,7 +21,13 @@ struct attention_shape {
     struct attention_form form;
     int heads, head_dim;
     bool causal;
+    const struct matrix_unit *unit; /* that the products are made on, instead of by `form`; NULL: none */
+    enum precision precision;       /* of operands on it */
+    bool emulated;                  /* for tests: the unit's fragments on any device */
 };
+
+/* Operands of matrix units are rounded to a part in 2^11 (fp16) or 2^8 (bf16) of their own: that is left of results. */
+double attention_tolerance(const struct attention_shape *shape);
 
 /* out [total, heads * head_dim] and lse [heads, total] from qkv [total, 3 * heads * head_dim] */
 void attention_launch(struct tensor *out, struct tensor *lse, const struct tensor *qkv, const struct segments *segments,
@@ -28,6 +37,14 @@ void attention_launch(struct tensor *out, struct tensor *lse, const struct tenso
 void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out_grad, const struct tensor *out,
                                const struct tensor *lse, const struct tensor *qkv, const struct segments *segments,
                                const struct attention_shape *shape);
+
+/* The same two on matrix units, for shapes that name one, which has to take heads of that size. */
+bool attention_matrix_takes(const struct matrix_unit *unit, int head_dim);
+void attention_matrix_launch(struct tensor *out, struct tensor *lse, const struct tensor *qkv,
+                             const struct segments *segments, const struct attention_shape *shape);
+void attention_matrix_launch_backward(struct tensor *qkv_grad, const struct tensor *out_grad, const struct tensor *out,
+                                      const struct tensor *lse, const struct tensor *qkv,
+                                      const struct segments *segments, const struct attention_shape *shape);
 
 /* Whether op_attention() uses the device's own form, which its self-test has found right, and not the plain one. */
 bool attention_is_fast(struct device *dev, int head_dim, bool causal);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 /* Two segments, of which the first is longer than any block and a multiple of none. */
-enum { HEADS = 2, TOTAL = 42, SEGMENTS = 2 };
-static const int starts[SEGMENTS + 1] = {0, 37, TOTAL};
+enum { HEADS = 2, TOTAL = 102, SEGMENTS = 2 };
+static const int starts[SEGMENTS + 1] = {0, 97, TOTAL};
 
 struct host {
     double *out, *qkv_grad;      // [TOTAL, width], [TOTAL, 3 * width]
@@ -61,23 +61,27 @@ static void host_attention(const struct host *host)
                 host_query(host, head, query, starts[s], host->causal ? query + 1 : starts[s + 1]);
 }
 
-static struct tensor *random_tensor(struct device *dev, float *numbers, int width, uint64_t seed)
+static struct tensor *random_tensor(struct device *dev, float *numbers, int width, enum dtype dtype, uint64_t seed)
 {
-    struct tensor *tensor = tensor_new(dev, DTYPE_F32, 2, (int[]){TOTAL, width});
+    struct tensor *wide = tensor_new(dev, DTYPE_F32, 2, (int[]){TOTAL, width});
     struct random random = random_begin(seed);
-    random_fill_normal(numbers, &random, tensor_count(tensor));
-    tensor_upload(tensor, numbers);
+    random_fill_normal(numbers, &random, tensor_count(wide));
+    tensor_upload(wide, numbers);
+    struct tensor *tensor = cast_copy(wide, dtype);
+    tensor_free(wide);
     return tensor;
 }
 
 /* Downloads and frees. */
 static double difference(struct tensor *got, const double *want)
 {
-    size_t count = tensor_count(got);
+    struct tensor *wide = cast_copy(got, DTYPE_F32);
+    size_t count = tensor_count(wide);
     float *numbers = mem_new(count, sizeof *numbers);
-    tensor_download(numbers, got);
+    tensor_download(numbers, wide);
     double off = selftest_difference(numbers, want, count);
     free(numbers);
+    tensor_free(wide);
     tensor_free(got);
     return off;
 }
@@ -86,13 +90,15 @@ double attention_error(struct device *dev, const void *context)
 {
     struct attention_shape shape = *(const struct attention_shape *)context;
     shape.heads = HEADS;
+    enum dtype dtype = !shape.unit ? DTYPE_F32 : shape.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F16;
     int width = HEADS * shape.head_dim;
     float *numbers = mem_new((size_t)(4 * TOTAL * width), sizeof *numbers), *out_grads = numbers + 3 * TOTAL * width;
     double *wanted = mem_new((size_t)(4 * TOTAL * width), sizeof *wanted);
-    struct tensor *qkv = random_tensor(dev, numbers, 3 * width, 1), *out_grad = random_tensor(dev, out_grads, width, 2);
-    struct tensor *out = tensor_new(dev, DTYPE_F32, 2, (int[]){TOTAL, width});
+    struct tensor *qkv = random_tensor(dev, numbers, 3 * width, dtype, 1);
+    struct tensor *out_grad = random_tensor(dev, out_grads, width, dtype, 2);
+    struct tensor *out = tensor_new(dev, dtype, 2, (int[]){TOTAL, width});
     struct tensor *lse = tensor_new(dev, DTYPE_F32, 2, (int[]){HEADS, TOTAL});
-    struct tensor *qkv_grad = tensor_new(dev, DTYPE_F32, 2, (int[]){TOTAL, 3 * width});
+    struct tensor *qkv_grad = tensor_new(dev, dtype, 2, (int[]){TOTAL, 3 * width});
     struct tensor *bounds = tensor_new(dev, DTYPE_I32, 1, (int[]){SEGMENTS + 1});
     tensor_upload(bounds, starts);
     struct segments segments = {.starts = bounds, .count = SEGMENTS, .total = TOTAL, .longest = starts[1]};

@@ -3,7 +3,7 @@
 
     python3 tests/vendors/compile.py            # fails on a kernel that does not compile, or uses more than the table says
     python3 tests/vendors/compile.py --write    # writes the table, tests/vendors/resources.txt
-    python3 tests/vendors/compile.py --only attention.cl --print
+    python3 tests/vendors/compile.py --only attention.cl --write    # only the rows of such files
 
 Compilers that are absent are named and skipped; exit code 77 when there are none. What a cell means stands at the head
 of the table. Numbers are compared with the table only where the compiler is the one that made it.
@@ -30,7 +30,7 @@ COMMON = "-cl-std=CL1.2 -cl-kernel-arg-info -DVEC=4 -DGROUP=64 -DCHUNK=2048".spl
 
 # Kernels over activations ship in these forms too (cl/common.clh); where each takes long to compile, some are listed.
 STORED = "BFLOAT16", "FLOAT16"
-NARROW_LISTED = {"attention.cl"}
+NARROW_LISTED = {"attention.cl", "attention_matrix.cl", "gemm_matrix.cl"}
 
 HEAD = """# What each kernel takes on each chip, by tests/vendors/compile.py --write:
 # registers of a work-item / spilled / other private memory / bytes of local memory of a work-group.
@@ -39,17 +39,21 @@ HEAD = """# What each kernel takes on each chip, by tests/vendors/compile.py --w
 
 
 def variants():
-    """(file, options) of all that ships for GPUs."""
-    listed, left_out = [], set()
+    """(file, options, chips or none for all) of all that ships for GPUs."""
+    listed, named = [], set()
     for line in (HERE / "variants.txt").read_text().splitlines():
-        words = line.partition("#")[0].split()
-        if words[1:] == ["-"]:
-            left_out.add(words[0])
-        elif words:
-            listed.append((words[0], tuple(words[1:])))
-    with_options = {file for file, _ in listed}
-    plain = [(path.name, ()) for path in (ROOT / "cl").glob("*.cl") if path.name not in left_out | with_options]
-    narrow = [(file, (*options, f"-DDTYPE={dtype}")) for file, options in plain + listed
+        words, _, why = line.partition("#")
+        file, *words = words.split() or [None]
+        if not file:
+            continue
+        named.add(file)
+        chips = tuple(words.pop(0)[1:].split(",")) if words[0][0] == "@" else ()
+        if words != ["-"]:
+            listed.append((file, tuple(words), chips))
+        elif chips:
+            print(f"skipped: {file} for {' '.join(chips)}: {why.strip()}")
+    plain = [(path.name, (), ()) for path in (ROOT / "cl").glob("*.cl") if path.name not in named]
+    narrow = [(file, (*options, f"-DDTYPE={dtype}"), chips) for file, options, chips in plain + listed
               for dtype in STORED if stores_activations(file) and file not in NARROW_LISTED]
     return sorted(plain + listed + narrow)
 
@@ -58,15 +62,21 @@ def stores_activations(file):
     return re.search(r"\bnum(ber|_\w+)\b", (ROOT / "cl" / file).read_text())
 
 
+def text_of(file):
+    """A file of cl/ with those that it includes, as third_party/embed_kernels_run.cmake embeds it."""
+    return re.sub(r'^#include "(\w+\.clh)"$', lambda include: text_of(include[1]), (ROOT / "cl" / file).read_text(),
+                  flags=re.MULTILINE)
+
+
 def compile_all(jobs, cache):
     """The kernels of each job (vendor, chip, file, options), or the error; unchanged ones come from the cache."""
-    common = (ROOT / "cl/common.clh").read_text()
+    common = text_of("common.clh")
     versions = {vendor.name: vendor.versions() for vendor, *_ in jobs}
     rules = (HERE / "compilers.py").read_text()
 
     def one(job):
         vendor, chip, file, options = job
-        source = f"{common}\n#line 1 \"cl/{file}\"\n{(ROOT / 'cl' / file).read_text()}"
+        source = f"{common}\n#line 1 \"cl/{file}\"\n{text_of(file)}"
         key = hashlib.sha256("\0".join([rules, versions[vendor.name], chip, *options, *COMMON, source]).encode()).hexdigest()
         if key not in cache:
             try:
@@ -80,7 +90,8 @@ def compile_all(jobs, cache):
 
 
 def row_name(file, options, kernel):
-    return " ".join([f"{file}:{kernel}", *(option[2:] for option in options)])
+    said = (option[2:] for option in options if option.startswith("-D") and option != "-DEMULATED=0")
+    return " ".join([f"{file}:{kernel}", *said])
 
 
 def read_table():
@@ -109,6 +120,12 @@ def write_table(made_by, cells, out):
     for row in rows:
         values = ["/".join(map(str, cells[row, chip])) if (row, chip) in cells else "-" for chip in chips]
         out.write(f"{row:{wide}}" + "".join(f" {value:>17}" for value in values) + "\n")
+
+
+def order(cell):
+    """Rows by their names, chips as compilers have them."""
+    chips = [chip for vendor in compilers.vendors() for chip in vendor.chips]
+    return cell[0][0], chips.index(cell[0][1])
 
 
 def worse(now, before):
@@ -154,8 +171,8 @@ def main():
         return SKIPPED
 
     cache = json.loads(args.cache.read_text()) if args.cache and args.cache.exists() else {}
-    jobs = [(vendor, chip, file, options) for file, options in variants() if args.only in file
-            for vendor in present for chip in vendor.chips]
+    jobs = [(vendor, chip, file, options) for file, options, chips in variants() if args.only in file
+            for vendor in present for chip in vendor.chips if not chips or chip in chips]
     results = compile_all(jobs, cache)
     if args.cache:
         args.cache.write_text(json.dumps(cache))
@@ -170,8 +187,9 @@ def main():
     if args.print:
         write_table(made_by, cells, sys.stdout)
     if args.write and not complaints:
+        kept = {cell: use for cell, use in read_table()[1].items() if args.only not in cell[0].partition(":")[0]}
         with open(TABLE, "w") as out:
-            write_table(made_by, cells, out)
+            write_table(made_by, dict(sorted((kept | cells).items(), key=order)), out)
     elif not args.write:
         complaints += compare(cells, made_by)
     print("\n".join(complaints) or f"{len(jobs)} compilations, {len(cells)} kernels: all well")

@@ -67,7 +67,12 @@ def compile_nvidia(tools, chip, options, folder):
     return kernels
 
 
+# What the drivers of chips with matrix units define, and this compiler alone does not.
+DPAS = ["-Dcl_intel_subgroup_matrix_multiply_accumulate=1", "-Dcl_intel_required_subgroup_size=1"]
+
+
 def compile_intel(tools, chip, options, folder):
+    options = [*(DPAS if chip != "tgllp" else []), *options]
     said = call([tools["ocloc"], "compile", "-file", "k.cl", "-device", chip, "-output_no_suffix", "-output", "k.bin",
                  "-options", " ".join(["-w", "-cl-intel-greater-than-4GB-buffer-required", *options]),
                  "-internal_options", "-cl-intel-allow-zebin"], folder)
