@@ -4,7 +4,6 @@
 #include "runtime/util/progress.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,14 +26,16 @@ static struct tensor *image_batch(struct tape *tape, const struct clip *clip, co
 /* Photos that are decoded ahead. */
 struct photo_queue {
     struct prefetch *prefetch;
-    const char *const *paths; // [count]
+    const char *const *paths;    // [count]
+    struct picture_facts *facts; // [count]; may be NULL
     size_t added, count;
 };
 
 static void fill_queue(struct photo_queue *queue)
 {
     for (; queue->added < queue->count && prefetch_has_room(queue->prefetch); queue->added++)
-        prefetch_add(queue->prefetch, queue->paths[queue->added], 0);
+        prefetch_add_facts(queue->prefetch, queue->facts ? &queue->facts[queue->added] : NULL,
+                           queue->paths[queue->added]);
 }
 
 /* Fills `pixels` with the next photos; those that cannot be read leave zeros and are marked. */
@@ -45,7 +46,7 @@ static void read_batch(unsigned char *pixels, bool *bad, struct photo_queue *que
         fill_queue(queue);
         bad[i] = prefetch_next(queue->prefetch, pixels + (size_t)i * bytes, &err) != 0;
         if (bad[i]) {
-            fprintf(stderr, "oclip: %s\n", err.text);
+            error_warn(&err);
             memset(pixels + (size_t)i * bytes, 0, bytes);
         }
     }
@@ -63,6 +64,7 @@ int encode_images(float *rows, bool *bad, const struct clip *clip, const char *c
     struct photo_queue queue = {
         .prefetch = prefetch_open(&clip->preprocess, NULL, batch_size < n ? batch_size : n, options->workers),
         .paths = paths,
+        .facts = options->facts,
         .count = n};
     struct progress bar = progress_begin(options->label, (long)n, "photos", options->quiet);
     struct tape *tape = tape_new(clip->dev, false);

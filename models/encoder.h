@@ -18,10 +18,11 @@ enum encode_stage {
 
 struct encode_options {
     enum encode_stage stage;
-    int batch_size;    /* 0: 32 pictures, 64 texts */
-    int workers;       /* decoding threads; 0: as many as processors */
-    bool quiet;        /* no progress bar */
-    const char *label; /* of the progress bar */
+    int batch_size;              /* 0: 32 pictures, 64 texts */
+    int workers;                 /* decoding threads; 0: as many as processors */
+    bool quiet;                  /* no progress bar */
+    const char *label;           /* of the progress bar */
+    struct picture_facts *facts; // [n]: encode_images fills it, unless NULL
 };
 
 int encode_width(const struct clip *clip, enum encode_side side, enum encode_stage stage);

@@ -1,7 +1,9 @@
+#define _GNU_SOURCE
 #include "tools/database.h"
 
 #include "runtime/util/file.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,7 @@
 
 enum {
     APPLICATION_ID = 0x6f636c70, /* "oclp", in the file's header */
-    SCHEMA_VERSION = 1,
+    SCHEMA_VERSION = 2,
     PATIENCE_MS = 10 * 1000,
 };
 
@@ -23,7 +25,8 @@ static void fail(struct database *db, int code)
 {
     if (failed(db))
         return;
-    const char *said = db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
+    bool has_words = db->handle && sqlite3_errcode(db->handle) != SQLITE_OK;
+    const char *said = has_words ? sqlite3_errmsg(db->handle) : sqlite3_errstr(code);
     switch (code & 0xFF) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -104,9 +107,15 @@ static void make_or_check(struct database *db, const char *schema)
         tables = number_of(db, "SELECT count(*) FROM sqlite_master");
     if (!failed(db) && tables > 0 && application != APPLICATION_ID)
         error_set(&db->failure, EXIT_BAD_DATA, "%s: a database of another program, not an index", db->path);
-    else if (!failed(db) && tables > 0 && version != SCHEMA_VERSION)
+    else if (!failed(db) && tables > 0 && version > SCHEMA_VERSION)
+        error_set(
+            &db->failure, EXIT_BAD_DATA,
+            "%s: a newer oclip made this index (version %d, this one knows %d); use that one, or another file with "
+            "--index FILE",
+            db->path, version, SCHEMA_VERSION);
+    else if (!failed(db) && tables > 0 && version < SCHEMA_VERSION)
         error_set(&db->failure, EXIT_BAD_DATA,
-                  "%s: the index has version %d, this program's is %d; delete the file, or run once with --rebuild",
+                  "%s: an older oclip made this index (version %d, this one needs %d); run once with --rebuild",
                   db->path, version, SCHEMA_VERSION);
     if (tables == 0) {
         char pragmas[128];
@@ -118,20 +127,60 @@ static void make_or_check(struct database *db, const char *schema)
     database_commit(db);
 }
 
-int database_open(struct database *db, const char *path, const char *schema, struct error *err)
+static void open_handle(sqlite3 **handle, struct database *db, const char *path, int flags)
 {
-    *db = (struct database){.path = mem_format("%s", path)};
-    int code = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    int code = sqlite3_open_v2(path, handle, flags, NULL);
     if (code != SQLITE_OK)
         fail(db, code);
-    sqlite3_busy_timeout(db->handle, PATIENCE_MS);
+    sqlite3_busy_timeout(*handle, PATIENCE_MS);
+}
+
+static int finish_open(struct database *db, const char *schema, struct error *err)
+{
     make_or_check(db, schema);
-    database_run(db, "PRAGMA journal_mode = WAL");
-    database_run(db, "PRAGMA synchronous = NORMAL"); /* a power cut may lose the last chunks, never break the file */
     if (database_check(db, err) == 0)
         return 0;
     database_close(db);
     return -1;
+}
+
+int database_open(struct database *db, const char *path, const char *schema, struct error *err)
+{
+    *db = (struct database){.path = mem_format("%s", path)};
+    open_handle(&db->handle, db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    return finish_open(db, schema, err);
+}
+
+static void copy_from(struct database *db, const char *path)
+{
+    sqlite3 *file = NULL;
+    open_handle(&file, db, path, SQLITE_OPEN_READONLY);
+    sqlite3_backup *backup = failed(db) ? NULL : sqlite3_backup_init(db->handle, "main", file, "main");
+    int code = backup ? sqlite3_backup_step(backup, -1) : sqlite3_errcode(db->handle);
+    sqlite3_backup_finish(backup);
+    if (code != SQLITE_DONE)
+        fail(db, code);
+    sqlite3_close(file);
+}
+
+int database_open_copy(struct database *db, const char *path, const char *schema, struct error *err)
+{
+    *db = (struct database){.path = mem_format("%s", path ? path : "the index in memory")};
+    open_handle(&db->handle, db, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (path)
+        copy_from(db, path);
+    return finish_open(db, schema, err);
+}
+
+bool database_can_write(const char *path)
+{
+    char *folder = mem_format("%s", path), *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    bool can = faccessat(AT_FDCWD, slash ? folder : ".", W_OK | X_OK, AT_EACCESS) == 0 &&
+               (!file_exists(path) || faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0);
+    free(folder);
+    return can;
 }
 
 void database_close(struct database *db)

@@ -7,7 +7,8 @@
  *     while (database_step(&db, row))
  *         puts((const char *)sqlite3_column_text(row, 0));
  *     sqlite3_finalize(row);
- *     return database_close(&db, &err);       // the first failure of any call comes back here
+ *     int result = database_check(&db, &err);   // the first failure of any call
+ *     database_close(&db);
  *
  * Like a device, a database keeps its first failure: later calls do nothing, database_prepare() gives NULL (which
  * SQLite's own functions take), database_step() false.
@@ -27,10 +28,19 @@ struct database {
 };
 
 /* Makes the file with `schema` if there is none. A file of another program, a broken one or one of another version is
- * refused with EXIT_BAD_DATA. Others may use it at the same time (write-ahead log, waits of up to ten seconds). */
+ * refused with EXIT_BAD_DATA. Others may use it at the same time, and wait for each other for up to ten seconds. The
+ * journal is SQLite's rollback journal: unlike the write-ahead log it works on network disks, and leaves nothing beside
+ * the file that a reader of a read-only disk would need. */
 int database_open(struct database *db, const char *path, const char *schema, struct error *err) MUST_CHECK;
+
+/* The same in memory, for this program only: empty, or with what stands in the file `path` now (unless NULL). */
+int database_open_copy(struct database *db, const char *path, const char *schema, struct error *err) MUST_CHECK;
+
 void database_close(struct database *db);
-void database_remove(const char *path); /* the file and its log */
+void database_remove(const char *path); /* the file and its journal */
+
+/* Whether the file, or one yet to be made, and its journal beside it can be written. */
+bool database_can_write(const char *path);
 
 /* The first failure, if any. */
 int database_check(const struct database *db, struct error *err) MUST_CHECK;

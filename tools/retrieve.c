@@ -1,5 +1,5 @@
 /* Searches a folder of pictures by text or by picture, and texts by picture. */
-#include "tools/index.h"
+#include "tools/gallery.h"
 #include "tools/retriever.h"
 #include "tools/session.h"
 
@@ -10,24 +10,22 @@
 
 struct settings {
     struct session session;
-    const char *gallery, *captions, *html, *html_lead, *index;
+    struct gallery_options gallery;
+    const char *captions, *html, *html_lead;
     struct option_list images;
     int top;
-    bool rebuild;
 };
 
 static int read_settings(struct settings *s, int argc, char **argv, struct error *err)
 {
     const struct option_row rows[] = {
-        {"gallery", OPTION_TEXT, &s->gallery, "DIR", "the folder of pictures to search", 'g'},
         {"top", OPTION_INT, &s->top, "N", "results a query", 'k'},
         {"image", OPTION_LIST, &s->images, "FILE...", "search by these pictures", 'i'},
         {"captions", OPTION_TEXT, &s->captions, "FILE", "answer pictures with texts: a line each, or a captions table",
          0},
         {"html", OPTION_TEXT, &s->html, "FILE", "also write a page with the pictures", 0},
         {"html-lead", OPTION_TEXT, &s->html_lead, "FILE", "a piece of HTML of your own that opens that page", 0},
-        {"index", OPTION_TEXT, &s->index, "FILE", "the gallery's index (DIR/.oclip.sqlite)", 0},
-        {"rebuild", OPTION_FLAG, &s->rebuild, NULL, "make the index anew", 0},
+        GALLERY_OPTIONS(s->gallery),
         SESSION_OPTIONS(s->session),
         {0}};
     int first = options_parse("retrieve", "--gallery DIR [QUERY...]",
@@ -37,33 +35,18 @@ static int read_settings(struct settings *s, int argc, char **argv, struct error
         return -1;
     if (s->top < 1)
         return error_set(err, EXIT_USAGE, "--top %d: must be at least 1", s->top);
-    if (!s->gallery && !s->captions)
+    if (!s->gallery.folder && !s->captions)
         return error_set(err, EXIT_USAGE, "nothing to search in: give --gallery DIR (or --captions FILE with --image)");
     return first;
 }
 
-/* Brings the index up to date, says what changed, and takes the gallery into the search. */
 static int open_gallery(struct retriever *retriever, const struct settings *s, struct error *err)
 {
-    struct index *index;
-    struct index_changes changes;
     struct gallery gallery;
-    struct encode_options options = session_encode(&s->session, ENCODE_EMBEDDINGS, "indexing");
-    if (index_open(&index, s->gallery, s->index, s->rebuild, err) != 0)
+    if (gallery_open(&gallery, &s->session, &s->gallery, err) != 0)
         return -1;
-    int result = index_update(&changes, index, s->session.clip, &options, err);
-    if (result == 0)
-        result = index_load(&gallery, index, s->session.clip, err);
-    index_close(index);
-    if (result != 0)
-        return -1;
-    session_say(&s->session, "%zu pictures in %s (%zu new or changed, %zu moved, %zu removed, %zu unreadable)\n",
-                gallery.paths.count, s->gallery, changes.encoded, changes.moved, changes.removed, changes.unreadable);
-    if (gallery.paths.count == 0) {
-        gallery_free(&gallery);
-        return error_set(err, EXIT_BAD_DATA, "no picture in %s can be read", s->gallery);
-    }
     collection_fill(&retriever->pictures, retriever->clip, &gallery.paths, gallery.rows);
+    free(gallery.photos);
     return 0;
 }
 
@@ -139,7 +122,7 @@ static int run(struct settings *s, char **words, int word_count, struct error *e
                                   .options = session_encode(&s->session, ENCODE_EMBEDDINGS, "captions")};
     struct html page;
     int result = -1;
-    if ((s->gallery && open_gallery(&retriever, s, err) != 0) ||
+    if ((s->gallery.folder && open_gallery(&retriever, s, err) != 0) ||
         (s->captions && retriever_read_texts(&retriever, s->captions, err) != 0) ||
         (s->html && begin_page(&page, &retriever, s, err) != 0))
         goto done;

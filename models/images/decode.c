@@ -1,7 +1,7 @@
 #include "models/images/decode.h"
 
 #include "models/images/decoders.h"
-#include "models/images/orientation.h"
+#include "models/images/exif.h"
 #include "models/images/picture_bytes.h"
 
 #include <stdlib.h>
@@ -101,7 +101,7 @@ int picture_decode_memory(struct picture *picture, const unsigned char *bytes, s
         picture_free(picture);
         return -1;
     }
-    picture->orientation = orientation_find(bytes, size);
+    picture->orientation = exif_find(bytes, size).orientation;
     return 0;
 }
 

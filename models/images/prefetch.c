@@ -12,6 +12,7 @@ enum { WORKERS_MAX = 256, SLOTS_PER_WORKER = 4 };
 struct slot {
     char *name;
     uint64_t seed;
+    struct picture_facts *facts; /* wanted, too; or NULL */
     unsigned char *pixels; // [crop, crop, 3]
     bool ready;
     int result;
@@ -49,15 +50,22 @@ static bool begin_picture(struct prefetch *prefetch, size_t *index)
     return more;
 }
 
+static int read_picture(struct slot *slot, const struct prefetch *prefetch)
+{
+    const struct preprocess *preprocess = &prefetch->preprocess;
+    if (slot->facts)
+        return preprocess_file_facts(slot->pixels, slot->facts, preprocess, slot->name, &slot->err);
+    if (prefetch->augments)
+        return augment_file(slot->pixels, preprocess, &prefetch->augment, slot->seed, slot->name, &slot->err);
+    return preprocess_file(slot->pixels, preprocess, slot->name, &slot->err);
+}
+
 static void *work(void *argument)
 {
     struct prefetch *prefetch = argument;
     for (size_t index; begin_picture(prefetch, &index);) {
         struct slot *slot = &prefetch->slots[index % prefetch->slot_count];
-        slot->result = prefetch->augments
-                           ? augment_file(slot->pixels, &prefetch->preprocess, &prefetch->augment, slot->seed,
-                                          slot->name, &slot->err)
-                           : preprocess_file(slot->pixels, &prefetch->preprocess, slot->name, &slot->err);
+        slot->result = read_picture(slot, prefetch);
 
         pthread_mutex_lock(&prefetch->lock);
         slot->ready = true;
@@ -116,17 +124,28 @@ bool prefetch_has_room(const struct prefetch *prefetch)
     return prefetch->added - prefetch->taken < prefetch->slot_count;
 }
 
-void prefetch_add(struct prefetch *prefetch, const char *name, uint64_t seed)
+static void add(struct prefetch *prefetch, struct picture_facts *facts, const char *name, uint64_t seed)
 {
     CHECK(prefetch_has_room(prefetch), "%zu pictures wait already", prefetch->slot_count);
     struct slot *slot = &prefetch->slots[prefetch->added % prefetch->slot_count];
     free(slot->name);
     slot->name = mem_format("%s", name);
     slot->seed = seed;
+    slot->facts = facts;
     pthread_mutex_lock(&prefetch->lock);
     prefetch->added++;
     pthread_cond_signal(&prefetch->slot_filled);
     pthread_mutex_unlock(&prefetch->lock);
+}
+
+void prefetch_add(struct prefetch *prefetch, const char *name, uint64_t seed)
+{
+    add(prefetch, NULL, name, seed);
+}
+
+void prefetch_add_facts(struct prefetch *prefetch, struct picture_facts *facts, const char *name)
+{
+    add(prefetch, facts, name, 0);
 }
 
 static struct timespec time_in(double seconds)

@@ -82,16 +82,32 @@ int preprocess_picture(unsigned char *out, const struct preprocess *preprocess, 
     return 0;
 }
 
+/* Takes the picture over. */
+static int finish(unsigned char *out /* [crop, crop, 3] */, const struct preprocess *preprocess,
+                  struct picture *picture, const char *name, struct error *err)
+{
+    if (preprocess->upright)
+        picture_upright(picture);
+    int result = preprocess_picture(out, preprocess, picture, name, err);
+    picture_free(picture);
+    return result;
+}
+
 int preprocess_file(unsigned char *out, const struct preprocess *preprocess, const char *path, struct error *err)
 {
     struct picture picture;
     if (picture_decode(&picture, path, err) != 0)
         return -1;
-    if (preprocess->upright)
-        picture_upright(&picture);
-    int result = preprocess_picture(out, preprocess, &picture, path, err);
-    picture_free(&picture);
-    return result;
+    return finish(out, preprocess, &picture, path, err);
+}
+
+int preprocess_file_facts(unsigned char *out, struct picture_facts *facts, const struct preprocess *preprocess,
+                          const char *path, struct error *err)
+{
+    struct picture picture;
+    if (facts_decode(facts, &picture, path, err) != 0)
+        return -1;
+    return finish(out, preprocess, &picture, path, err);
 }
 
 size_t preprocess_bytes(const struct preprocess *preprocess)

@@ -14,6 +14,7 @@
 #define OCLIP_PREPROCESS_H
 
 #include "models/images/decode.h"
+#include "models/images/facts.h"
 #include "models/images/resize.h"
 #include "runtime/util/hash.h"
 
@@ -53,6 +54,11 @@ size_t preprocess_bytes(const struct preprocess *preprocess); /* crop * crop * 3
 
 int preprocess_file(unsigned char *out, // [crop, crop, 3]
                     const struct preprocess *preprocess, const char *path, struct error *err) MUST_CHECK;
+
+/* The same, and what facts.h tells of the file; filled as far as possible when it fails. */
+int preprocess_file_facts(unsigned char *out, // [crop, crop, 3]
+                          struct picture_facts *facts, const struct preprocess *preprocess, const char *path,
+                          struct error *err) MUST_CHECK;
 
 /* The same for a picture already decoded (and turned upright, if wanted); fails only for one so narrow that resizing it
  * makes no sense. */

@@ -42,6 +42,16 @@ int error_report(const struct error *err)
     return err->code == EXIT_OK ? EXIT_FAILED : (int)err->code;
 }
 
+void error_warn(const struct error *err)
+{
+    char line[sizeof err->text];
+    memcpy(line, err->text, sizeof line);
+    for (char *at = line; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7F)
+            *at = '?';
+    fprintf(stderr, "oclip: %s\n", line);
+}
+
 void error_die(const char *file, int line, const char *format, ...)
 {
     va_list args;

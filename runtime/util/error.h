@@ -41,6 +41,10 @@ int error_wrap(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Prints err on stderr as "oclip: text" and returns its exit code. */
 int error_report(const struct error *err);
 
+/* Prints err, which the program survives, as one line on stderr: a control character, which file names may hold, as
+ * '?'. */
+void error_warn(const struct error *err);
+
 _Noreturn void error_die(const char *file, int line, const char *format, ...) PRINTF_LIKE(3, 4);
 #define DIE(...) error_die(__FILE__, __LINE__, __VA_ARGS__)
 #define CHECK(condition, ...) ((condition) ? (void)0 : DIE(__VA_ARGS__))
