@@ -46,6 +46,35 @@ static const struct call {
     {"$T/retrieve --gallery photos --model model --html page.html '<b>&' && cat page.html", EXIT_OK, NULL,
      "<h2>&lt;b&gt;&amp;</h2>"},
     {"cat page.html", EXIT_OK, NULL, "src=\"data:image/jpeg;base64,/9j/"},
+    {"$T/retrieve --gallery photos --model model --json photos/a.jpg + photos/a.jpg -k 1", EXIT_OK, NULL,
+     "\"kind\":\"mixed\",\"pictures\":[{\"score\":"},
+    {"$T/retrieve --gallery photos --model model --json '2:a dog - a cat + ./photos/b.png'", EXIT_OK, NULL,
+     "\"kind\":\"mixed\""},
+    {"$T/retrieve --gallery photos --model model --zeros --image photos/a.jpg -k 1 | tr '\\0' '!'", EXIT_OK, NULL,
+     "photos/a.jpg!"},
+    {"$T/retrieve --gallery photos --model model -0 --min-score 2 x", EXIT_OK, NULL, NULL},
+    {"$T/retrieve --gallery photos --model model --path '*.png' -0 x", EXIT_OK, NULL, "photos/b.png"},
+    {"$T/retrieve --gallery photos --model model --before 1990 x", EXIT_OK, NULL, NULL},
+    {"$T/retrieve --gallery photos --model model --image photos/a.jpg -k 1 --like 1", EXIT_OK, NULL,
+     "# photos/a.jpg\n1.000  photos/a.jpg\n\n# photos/a.jpg\n"},
+    {"printf 'photos/b.png\\nlike 1\\n' | $T/retrieve --gallery photos --model model -k 1", EXIT_OK, NULL,
+     "\n# photos/b.png\n0."},
+    {"printf '\"x\"\\n{\"query\":\"y\",\"id\":[7]}\\n' > q.jsonl; $T/retrieve --gallery photos --model model --json "
+     "--queries q.jsonl",
+     EXIT_OK, NULL, "\"id\":[7]}\n"},
+    {"mkdir twice && cp photos/* twice && cp photos/a.jpg twice/c.jpg && $T/retrieve dedupe --gallery twice --model "
+     "model",
+     EXIT_OK, NULL, "twice/a.jpg\ncopy  "},
+    {"$T/retrieve dedupe --gallery twice --model model --json", EXIT_OK, NULL,
+     "{\"best\":\"twice/a.jpg\",\"copies\":[\"twice/c.jpg\"],\"near\":[]}\n"},
+    {"$T/retrieve --gallery twice --model model --image photos/a.jpg -k 1", EXIT_OK, NULL,
+     "1.000  twice/a.jpg  (+1 alike)\n"},
+    {"$T/retrieve --gallery twice --model model --unfold --image photos/a.jpg -k 2", EXIT_OK, NULL,
+     "1.000  twice/c.jpg\n"},
+    {"printf '#!/bin/sh\\necho $1 > opened' > xdg-open && chmod +x xdg-open && PATH=.:$PATH $T/retrieve --gallery "
+     "photos "
+     "--model model -k 1 --open --image photos/b.png > /dev/null && sleep 0.3 && cat opened",
+     EXIT_OK, NULL, "photos/b.png\n"},
     {"$T/embed --model model --texts words.txt --out x.npy && tail -c +11 x.npy | head -c 60", EXIT_OK, NULL,
      "(2, 24)"},
     {"$T/classify --model model --classes words.txt photos -k 1", EXIT_OK, NULL, "# photos/a.jpg\n0."},
@@ -69,6 +98,13 @@ static const struct call {
     {"$T/retrieve --galery photos x", EXIT_USAGE, "did you mean --gallery?", NULL},
     {"$T/retrieve --model model x", EXIT_USAGE, "--gallery DIR", NULL},
     {"$T/retrieve --gallery photos --model model --top 0 x", EXIT_USAGE, "--top 0", NULL},
+    {"$T/retrieve --gallery photos --model model --min-score high x", EXIT_USAGE, "--min-score 'high'", NULL},
+    {"$T/retrieve --gallery photos --model model --after may x", EXIT_USAGE, "--after 'may'", NULL},
+    {"$T/retrieve --gallery photos --model model --orientation flat x", EXIT_USAGE, "landscape|portrait|square", NULL},
+    {"$T/retrieve --gallery photos --model model 'a + '", EXIT_USAGE, "a term is missing", NULL},
+    {"$T/retrieve --gallery photos --model model --json -0 x", EXIT_USAGE, "one form of output", NULL},
+    {"$T/retrieve --gallery photos --model model --like 3", EXIT_USAGE, "like 3", NULL},
+    {"$T/retrieve dedupe --model model", EXIT_USAGE, "--gallery DIR", NULL},
     {"$T/retrieve --captions words.txt --model model x", EXIT_USAGE, "\"x\"", NULL},
     {"$T/retrieve --gallery photos --model model --batch-size -1 x", EXIT_USAGE, "--batch-size -1", NULL},
     {"$T/embed --model model --out x.npy", EXIT_USAGE, "--images", NULL},
@@ -125,6 +161,10 @@ static const struct call {
     {"$T/retrieve --gallery photos --model model --image broken/bad.jpg", EXIT_BAD_DATA, "broken/bad.jpg", NULL},
     {"echo P6 99999 99999 255 > vast.ppm && $T/retrieve --gallery photos --model model --image vast.ppm", EXIT_BAD_DATA,
      "vast.ppm: 99999 x 99999 is more than the 200000000 pixels", NULL},
+    {"$T/retrieve --gallery photos --model model 'a dog - a dog'", EXIT_BAD_DATA, "cancel out", NULL},
+    {"$T/retrieve --gallery photos --model model ./none.jpg", EXIT_BAD_DATA, "./none.jpg: no such picture", NULL},
+    {"$T/retrieve --gallery photos --model model --queries words.txt", EXIT_BAD_DATA, "words.txt:1: no JSON", NULL},
+    {"$T/retrieve --gallery photos --model model --index nowhere/x.sqlite x", EXIT_FAILED, "nowhere/x.sqlite", NULL},
     {"$T/retrieve --gallery photos --model model --html nowhere/x.html x", EXIT_BAD_DATA, "nowhere/x.html", NULL},
     {"$T/embed --model model --images broken --out x.npy", EXIT_BAD_DATA, "broken/bad.jpg", NULL},
     {"$T/embed --model model --texts nowhere.txt --out x.npy", EXIT_BAD_DATA, "nowhere.txt", NULL},
@@ -177,7 +217,7 @@ static int prepare(void **state)
     char *tools = mem_format("%s/tools", getenv("OCLIP_BUILD"));
     /* two levels down, since programs also look for models in ../runs */
     if (chdir(folder) != 0 || mkdir("here", 0700) != 0 || chdir("here") != 0 || setenv("T", tools, 1) != 0 ||
-        setenv("OCLIP_QUIET", "1", 1) != 0)
+        setenv("OCLIP_QUIET", "1", 1) != 0 || setenv("OCLIP_MIN_SCORE", "none", 1) != 0)
         return -1;
     free(tools);
     make_model("model");

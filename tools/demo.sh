@@ -50,7 +50,7 @@ classify() { # PHOTO: a card with its picture and the three likeliest classes
 } >demo/lead.html
 
 tr '\n' '\0' <"$sample/queries.txt" | xargs -0 ./tools/retrieve --gallery "$sample/images" --index demo/index.sqlite \
-    -k 6 --captions "$sample/captions.csv" --html demo/index.html --html-lead demo/lead.html \
+    -k 6 --min-score none --captions "$sample/captions.csv" --html demo/index.html --html-lead demo/lead.html \
     --image "$sample/images/0007.jpg" "$sample/images/0123.jpg" --
 
 say "done: build/demo/index.html"

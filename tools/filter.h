@@ -19,6 +19,7 @@
 /* What is known of a photo beside its path. */
 struct photo {
     struct hash hash;      /* of its file */
+    uint64_t look;         /* its difference hash (models/images/facts.h) */
     int width, height;     /* as it is seen: turned upright */
     char taken[EXIF_DATE]; /* "2024-05-31 18:30:00" */
 };

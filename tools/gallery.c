@@ -33,8 +33,10 @@ static void say_changes(const struct session *session, const char *folder, const
 {
     if (changes->was_of_another_model)
         session_say(session, "%s: the index was of another model; all was encoded anew\n", folder);
+    if (gallery->paths.count < gallery->readable)
+        session_say(session, "%zu of ", gallery->paths.count);
     session_say(session, "%zu pictures in %s (%zu new or changed, %zu moved, %zu removed, %zu unreadable)\n",
-                gallery->paths.count, folder, changes->encoded, changes->moved, changes->removed,
+                gallery->readable, folder, changes->encoded, changes->moved, changes->removed,
                 gallery->unreadable + changes->closed_files);
     say_left_out(session, folder, changes);
     if (changes->is_forgotten && changes->encoded > 0)

@@ -173,6 +173,11 @@ static void write_pictures(struct html *page, const struct html_section *section
         html_text(page, result->picture);
         html_raw(page, "\">");
         html_text(page, result->text ? result->text : file_name(result->picture));
+        if (result->alike) {
+            char text[64];
+            snprintf(text, sizeof text, " (+%zu alike)", result->alike);
+            html_raw(page, text);
+        }
         html_raw(page, "</span>");
         write_score(page, result->score);
         html_raw(page, "</div></li>\n");

@@ -24,6 +24,7 @@ struct html_result {
     const char *picture; /* its path, or NULL for an answer in words */
     const char *text;    /* the answer; under a picture its caption, NULL for the file's name */
     float score;
+    size_t alike; /* near-duplicates of the picture that are not shown */
 };
 
 struct html_section {

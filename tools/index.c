@@ -13,7 +13,8 @@
 static const char schema[] =
     "CREATE TABLE model (fingerprint TEXT NOT NULL, dim INTEGER NOT NULL);"
     "CREATE TABLE pictures (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, width INTEGER NOT NULL,"
-    "                       height INTEGER NOT NULL, orientation INTEGER NOT NULL, taken TEXT NOT NULL,"
+    "                       height INTEGER NOT NULL, orientation INTEGER NOT NULL, taken TEXT NOT NULL, look INTEGER "
+    "NOT NULL,"
     "                       embedding BLOB, checksum INTEGER NOT NULL);"
     "CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,"
     "                    picture INTEGER NOT NULL REFERENCES pictures) WITHOUT ROWID;"
@@ -146,10 +147,11 @@ const char *index_path(sqlite3_stmt *row, int column)
 
 uint32_t index_checksum(const struct picture_facts *facts, const void *embedding, size_t bytes)
 {
-    char text[160];
-    int length = snprintf(text, sizeof text, "%016llx %016llx %d %d %d %s", (unsigned long long)facts->hash.high,
-                          (unsigned long long)facts->hash.low, facts->width, facts->height, facts->exif.orientation,
-                          facts->exif.taken);
+    char text[192];
+    int length =
+        snprintf(text, sizeof text, "%016llx %016llx %016llx %d %d %d %s", (unsigned long long)facts->hash.high,
+                 (unsigned long long)facts->hash.low, (unsigned long long)facts->look, facts->width, facts->height,
+                 facts->exif.orientation, facts->exif.taken);
     uLong sum = crc32(crc32(0, NULL, 0), (const Bytef *)text, (uInt)length);
     return (uint32_t)(bytes ? crc32(sum, embedding, (uInt)bytes) : sum);
 }

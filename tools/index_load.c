@@ -2,13 +2,14 @@
 
 #include "models/files/stored_dtype.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum column { PATH, MTIME, ID, HASH, WIDTH, HEIGHT, ORIENTATION, TAKEN, EMBEDDING, CHECKSUM };
+enum column { PATH, MTIME, ID, HASH, WIDTH, HEIGHT, ORIENTATION, TAKEN, LOOK, EMBEDDING, CHECKSUM };
 static const char everything[] =
-    "SELECT path, mtime_ns, id, hash, width, height, orientation, taken, embedding, checksum"
+    "SELECT path, mtime_ns, id, hash, width, height, orientation, taken, look, embedding, checksum"
     " FROM files LEFT JOIN pictures ON id = picture ORDER BY path";
 
 static int damaged(const struct index *index, const char *path, struct error *err)
@@ -51,6 +52,7 @@ static bool read_facts(struct picture_facts *facts, sqlite3_stmt *row, size_t by
                                     .hash = read_hash(sqlite3_column_blob(row, HASH)),
                                     .width = sqlite3_column_int(row, WIDTH),
                                     .height = sqlite3_column_int(row, HEIGHT),
+                                    .look = (uint64_t)sqlite3_column_int64(row, LOOK),
                                     .exif.orientation = sqlite3_column_int(row, ORIENTATION)};
     strcpy(facts->exif.taken, taken);
     return index_checksum(facts, sqlite3_column_blob(row, EMBEDDING), embedding_bytes) ==
@@ -70,6 +72,7 @@ static struct photo photo_of(const struct picture_facts *facts, sqlite3_int64 ch
 {
     bool lies = facts->exif.orientation >= 5; /* those orientations swap the sides */
     struct photo photo = {.hash = facts->hash,
+                          .look = facts->look,
                           .width = lies ? facts->height : facts->width,
                           .height = lies ? facts->width : facts->height};
     if (facts->exif.taken[0])
@@ -77,6 +80,17 @@ static struct photo photo_of(const struct picture_facts *facts, sqlite3_int64 ch
     else
         date_of_file(photo.taken, changed_ns);
     return photo;
+}
+
+/* Rounding to half precision has changed its length a little; a score of one means the same picture. */
+static void scale_to_unit(float *row /* [dim] */, size_t dim)
+{
+    float squares = 0;
+    for (size_t i = 0; i < dim; i++)
+        squares += row[i] * row[i];
+    float scale = squares > 0 ? 1 / sqrtf(squares) : 1;
+    for (size_t i = 0; i < dim; i++)
+        row[i] *= scale;
 }
 
 static void add(struct gallery *gallery, size_t *capacity, const char *path, const struct photo *photo,
@@ -88,7 +102,9 @@ static void add(struct gallery *gallery, size_t *capacity, const char *path, con
         gallery->rows = mem_grow(gallery->rows, *capacity * gallery->dim, sizeof *gallery->rows);
         gallery->photos = mem_grow(gallery->photos, *capacity, sizeof *gallery->photos);
     }
-    stored_dtypes[STORED_F16].to_float(gallery->rows + i * gallery->dim, halves, (long)gallery->dim);
+    float *row = gallery->rows + i * gallery->dim;
+    stored_dtypes[STORED_F16].to_float(row, halves, (long)gallery->dim);
+    scale_to_unit(row, gallery->dim);
     gallery->photos[i] = *photo;
     string_list_add(&gallery->paths, path);
 }

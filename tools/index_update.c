@@ -108,17 +108,18 @@ static sqlite3_int64 store_picture(struct index *index, const struct picture_fac
                                    size_t bytes)
 {
     sqlite3_stmt *insert = database_prepare(
-        &index->db, "INSERT INTO pictures (hash, width, height, orientation, taken, embedding, checksum)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (hash) DO UPDATE SET width = ?2, height = ?3,"
-                    " orientation = ?4, taken = ?5, embedding = ?6, checksum = ?7 RETURNING id");
+        &index->db, "INSERT INTO pictures (hash, width, height, orientation, taken, look, embedding, checksum)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (hash) DO UPDATE SET width = ?2, height = ?3,"
+                    " orientation = ?4, taken = ?5, look = ?6, embedding = ?7, checksum = ?8 RETURNING id");
     bind_hash(insert, 1, &facts->hash);
     sqlite3_bind_int(insert, 2, facts->width);
     sqlite3_bind_int(insert, 3, facts->height);
     sqlite3_bind_int(insert, 4, facts->exif.orientation);
     sqlite3_bind_text(insert, 5, facts->exif.taken, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(insert, 6, (sqlite3_int64)facts->look);
     if (embedding)
-        sqlite3_bind_blob(insert, 6, embedding, (int)bytes, SQLITE_STATIC);
-    sqlite3_bind_int64(insert, 7, index_checksum(facts, embedding, bytes));
+        sqlite3_bind_blob(insert, 7, embedding, (int)bytes, SQLITE_STATIC);
+    sqlite3_bind_int64(insert, 8, index_checksum(facts, embedding, bytes));
     return take_id(index, insert);
 }
 

@@ -1,32 +1,25 @@
+#define _GNU_SOURCE
 #include "tools/retriever.h"
 
 #include "models/files/captions.h"
+#include "tools/query_rows.h"
 #include "tools/text.h"
 
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
-void collection_fill(struct collection *collection, const struct clip *clip, struct string_list *names, float *rows)
-{
-    collection->names = *names;
-    collection->search = search_open(clip->dev, rows, names->count, (size_t)clip->embed_dim);
-    *names = (struct string_list){0};
-    free(rows);
-}
-
-static void collection_free(struct collection *collection)
-{
-    string_list_free(&collection->names);
-    search_close(collection->search);
-    *collection = (struct collection){0};
-}
+enum { BLOCK = 256 /* queries encoded together */ };
 
 void retriever_free(struct retriever *retriever)
 {
     collection_free(&retriever->pictures);
     collection_free(&retriever->texts);
+    calibration_free(&retriever->calibration);
+    free(retriever->last);
 }
 
 /* ---- texts to be found ---- */
@@ -86,7 +79,8 @@ int retriever_read_texts(struct retriever *retriever, const char *path, struct e
     int result =
         encode_texts(rows, retriever->clip, (const char *const *)texts.items, texts.count, &retriever->options, err);
     if (result == 0) {
-        collection_fill(&retriever->texts, retriever->clip, &texts, rows);
+        collection_fill(&retriever->texts, retriever->clip->dev, &texts, NULL, rows,
+                        (size_t)retriever->clip->embed_dim);
         return 0;
     }
     string_list_free(&texts);
@@ -96,118 +90,136 @@ int retriever_read_texts(struct retriever *retriever, const char *path, struct e
 
 /* ---- answers ---- */
 
-/* What one query found in one collection. */
-struct found {
-    const struct collection *collection;
-    struct hit *hits; // [count]
-    size_t count;
-};
-
-static int find(struct found *found, const struct collection *collection, const float *row, size_t top,
-                struct error *err)
+int retriever_show(const char *path, struct error *err)
 {
-    size_t count = collection->names.count < top ? collection->names.count : top;
-    *found = (struct found){collection, mem_new(count, sizeof *found->hits), count};
-    return count ? search_run(found->hits, collection->search, row, 1, count, err) : 0;
+    pid_t child;
+    char *words[] = {"xdg-open", mem_format("%s", path), NULL};
+    int code = posix_spawnp(&child, words[0], NULL, NULL, words, environ);
+    free(words[1]);
+    return code == 0
+               ? 0
+               : error_set(err, EXIT_FAILED, "%s: xdg-open cannot be started to show it: %s", path, strerror(code));
 }
 
-static const char *name_of(const struct found *found, size_t i)
+static void keep_last(struct retriever *retriever, const struct found *pictures)
 {
-    return found->collection->names.items[found->hits[i].row];
-}
-
-static void print_lines(const struct found *found)
-{
-    for (size_t i = 0; i < found->count; i++)
-        printf("%.3f  %s\n", (double)found->hits[i].score, name_of(found, i));
-}
-
-static json_t *json_of(const struct found *found, const char *key)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < found->count; i++)
-        json_array_append_new(list, json_pack("{s:o, s:o}", "score", text_json_score((double)found->hits[i].score), key,
-                                              text_json(name_of(found, i))));
-    return list;
-}
-
-static void add_to_page(struct html *page, const struct query *query, const struct found *pictures,
-                        const struct found *texts)
-{
-    size_t count = pictures->count + texts->count;
-    struct html_result *results = mem_new(count, sizeof *results); // [count]
+    retriever->last_count = pictures->count;
+    retriever->last = mem_grow(retriever->last, pictures->count, sizeof *retriever->last);
     for (size_t i = 0; i < pictures->count; i++)
-        results[i] = (struct html_result){.picture = name_of(pictures, i), .score = pictures->hits[i].score};
-    for (size_t i = 0; i < texts->count; i++)
-        results[pictures->count + i] = (struct html_result){.text = name_of(texts, i), .score = texts->hits[i].score};
-    html_section(page, &(struct html_section){.query_text = query->is_picture ? NULL : query->text,
-                                              .query_picture = query->is_picture ? query->text : NULL,
-                                              .results = results,
-                                              .count = (int)count});
-    free(results);
+        retriever->last[i] = pictures->items[i].row;
 }
 
-static int answer(struct retriever *retriever, const struct query *query, const float *row, struct error *err)
+/* Not an error: a threshold is there to give nothing. */
+static void say_nothing_matches(const struct retriever *retriever, const struct answer *answer)
+{
+    if (answer->pictures.count + answer->texts.count > 0 || retriever->options.quiet)
+        return;
+    fprintf(stderr, "nothing matches \"%s\"; --min-score none shows what comes nearest\n", answer->query->words);
+}
+
+static int show(struct retriever *retriever, const struct answer *answer, struct error *err)
+{
+    switch (retriever->form) {
+    case ANSWER_JSON:
+        answer_json(answer);
+        break;
+    case ANSWER_PATHS:
+        answer_paths(answer);
+        break;
+    case ANSWER_LINES:
+        if (retriever->style.heading && retriever->answered)
+            putchar('\n');
+        answer_lines(answer, &retriever->style);
+    }
+    say_nothing_matches(retriever, answer);
+    if (retriever->page)
+        answer_page(retriever->page, answer);
+    else if (retriever->opens && answer->pictures.count > 0)
+        return retriever_show(found_name(&answer->pictures, 0), err);
+    return 0;
+}
+
+static int answer(struct retriever *retriever, const struct query *query, struct wish wish, struct error *err)
 {
     static const struct collection nothing = {0};
-    struct found pictures, texts;
-    int result = find(&pictures, &retriever->pictures, row, retriever->top, err);
-    if (find(&texts, query->is_picture ? &retriever->texts : &nothing, row, retriever->top, err) != 0)
-        result = -1;
-    if (result == 0 && retriever->json) {
-        text_print_json(json_pack("{s:o, s:s, s:o, s:o}", "query", text_json(query->text), "kind",
-                                  query->is_picture ? "picture" : "text", "pictures", json_of(&pictures, "path"),
-                                  "texts", json_of(&texts, "text")));
-    } else if (result == 0) {
-        if (retriever->headings)
-            printf("%s# %s\n", retriever->answered ? "\n" : "", query->text);
-        print_lines(&pictures);
-        print_lines(&texts);
-        fflush(stdout);
+    struct answer answer = {.query = query};
+    wish.top = retriever->top;
+    wish.least = retriever->least;
+    wish.unfolded = retriever->unfolded;
+    int result = finder_run(&answer.pictures, &retriever->pictures, &wish, err);
+    if (result == 0)
+        result = finder_run(&answer.texts, query_is_of_texts(query) ? &nothing : &retriever->texts, &wish, err);
+    if (result == 0) {
+        keep_last(retriever, &answer.pictures);
+        result = show(retriever, &answer, err);
+        retriever->answered++;
     }
-    if (result == 0 && retriever->page)
-        add_to_page(retriever->page, query, &pictures, &texts);
-    retriever->answered++;
-    free(pictures.hits);
-    free(texts.hits);
+    found_free(&answer.pictures);
+    found_free(&answer.texts);
     return result;
 }
 
-/* Answers queries that are all of one kind. */
-static int answer_alike(struct retriever *retriever, const struct query *queries, size_t n, struct error *err)
+/* At most BLOCK queries. */
+static int answer_block(struct retriever *retriever, const struct query *queries, size_t n, struct error *err)
 {
     size_t dim = (size_t)retriever->clip->embed_dim;
-    float *rows = mem_new(n * dim, sizeof *rows); // [n, dim]
+    const float *mean = retriever->calibration.mean;
+    float *rows = mem_new(n * dim, sizeof *rows), *probes = mem_new(n * dim, sizeof *probes); // [n, dim], both
     bool *bad = mem_new(n, sizeof *bad);
-    const char **texts = mem_new(n, sizeof *texts);
     struct encode_options options = retriever->options;
     options.quiet = true;
-    for (size_t i = 0; i < n; i++)
-        texts[i] = queries[i].text;
-    int result = queries[0].is_picture ? encode_images(rows, bad, retriever->clip, texts, n, &options, err)
-                                       : encode_texts(rows, retriever->clip, texts, n, &options, err);
+    int result = query_rows(rows, probes, bad, queries, n, retriever->clip, mean, &options, err);
     for (size_t i = 0; result == 0 && i < n; i++) {
+        bool is_probed = mean && query_is_of_texts(&queries[i]);
         if (bad[i])
             retriever->unreadable++;
         else
-            result = answer(retriever, &queries[i], rows + i * dim, err);
+            result = answer(retriever, &queries[i],
+                            (struct wish){.row = rows + i * dim,
+                                          .probe = is_probed ? probes + i * dim : NULL,
+                                          .evidence = retriever->calibration.threshold},
+                            err);
     }
     free(rows);
+    free(probes);
     free(bad);
-    free(texts);
     return result;
+}
+
+static int calibrate(struct retriever *retriever, const struct query *queries, size_t n, struct error *err)
+{
+    struct encode_options options = retriever->options;
+    options.quiet = true;
+    bool wanted = retriever->calibrated && !retriever->calibration.mean && retriever->pictures.names.count > 0;
+    for (size_t i = 0; wanted && i < n; i++)
+        if (query_is_of_texts(&queries[i]))
+            return calibration_make(&retriever->calibration, &retriever->pictures, retriever->clip, &options, err);
+    return 0;
 }
 
 int retriever_answer(struct retriever *retriever, const struct query *queries, size_t n, struct error *err)
 {
     for (size_t i = 0; i < n; i++)
-        if (!queries[i].is_picture && retriever->pictures.names.count == 0)
-            return error_set(err, EXIT_USAGE, "\"%s\": texts search in pictures; give --gallery DIR", queries[i].text);
-    for (size_t first = 0, end; first < n; first = end) {
-        for (end = first + 1; end < n && queries[end].is_picture == queries[first].is_picture;)
-            end++;
-        if (answer_alike(retriever, queries + first, end - first, err) != 0)
+        if (query_is_of_texts(&queries[i]) && !retriever->pictures.search)
+            return error_set(err, EXIT_USAGE, "\"%s\": texts search in pictures; give --gallery DIR", queries[i].words);
+    if (calibrate(retriever, queries, n, err) != 0)
+        return -1;
+    for (size_t done = 0; done < n; done += BLOCK)
+        if (answer_block(retriever, queries + done, n - done < BLOCK ? n - done : BLOCK, err) != 0)
             return -1;
-    }
     return 0;
+}
+
+int retriever_like(struct retriever *retriever, int number, struct error *err)
+{
+    if (number < 1 || (size_t)number > retriever->last_count)
+        return error_set(err, EXIT_USAGE, "like %d: the last answer has %zu pictures", number, retriever->last_count);
+    size_t at = retriever->last[number - 1];
+    float *row = mem_new(retriever->pictures.dim, sizeof *row); // [dim]
+    search_row(row, retriever->pictures.search, at);
+    struct query query = query_of_picture(retriever->pictures.names.items[at]);
+    int result = answer(retriever, &query, (struct wish){.row = row, .but = &at}, err);
+    query_free(&query);
+    free(row);
+    return result;
 }

@@ -223,3 +223,11 @@ int search_run(struct hit *hits, struct search *search, const float *queries, si
         hits_sort(hits + i * k, k);
     return device_finish(search->dev, err);
 }
+
+void search_row(float *out, struct search *search, size_t row)
+{
+    CHECK(row < search->n, "row %zu of %zu", row, search->n);
+    const struct part *part = &search->parts[row / search->part_rows];
+    size_t bytes = search->dim * sizeof *out;
+    buffer_download(out, part->rows->buffer, (row - part->first) * bytes, bytes);
+}

@@ -1,0 +1,64 @@
+/* The best of a collection for one query, as people want them: without what does not match, what looks the same, what
+ * is gone.
+ *
+ *     struct collection pictures;
+ *     collection_fill(&pictures, dev, &gallery.paths, gallery.photos, gallery.rows, gallery.dim);
+ *     struct found found;
+ *     if (finder_run(&found, &pictures, &(struct wish){.row = row, .top = 10, .least = -1}, &err) != 0) return -1;
+ *     for (size_t i = 0; i < found.count; i++)
+ *         printf("%.3f  %s\n", found.items[i].score, found_name(&found, i));
+ *     found_free(&found);
+ *     collection_free(&pictures);
+ *
+ * Near-duplicates (tools/alike.h) are folded into the best of them. A photo that was deleted since it was indexed is
+ * left out with a line on stderr. The search asks for more than the top until these are enough.
+ */
+#ifndef OCLIP_FINDER_H
+#define OCLIP_FINDER_H
+
+#include "runtime/util/file.h"
+#include "tools/filter.h"
+#include "tools/search.h"
+
+/* Things that can be found. */
+struct collection {
+    struct device *dev;
+    struct string_list names; /* paths, or the texts themselves */
+    struct photo *photos;     // [names.count]; NULL for texts
+    struct search *search;    /* over their embeddings */
+    size_t dim;
+};
+
+/* Takes the names, photos (NULL for texts) and rows [names->count, dim] over. */
+void collection_fill(struct collection *collection, struct device *dev, struct string_list *names, struct photo *photos,
+                     float *rows, size_t dim);
+void collection_free(struct collection *collection);
+
+struct wish {
+    const float *row; // [dim], of unit length
+    size_t top;
+    float least;        /* scores below are no match */
+    const float *probe; // [dim]; those whose dot product with it is below `evidence` are none, either. May be NULL
+    float evidence;
+    const size_t *but; /* not this row; may be NULL */
+    bool unfolded;     /* near-duplicates each for themselves */
+};
+
+struct finding {
+    size_t row; /* of the collection */
+    float score;
+    size_t folded; /* near-duplicates among the rows looked at */
+};
+
+struct found {
+    const struct collection *collection;
+    struct finding *items; // [count], best first
+    size_t count;
+};
+
+int finder_run(struct found *found, const struct collection *collection, const struct wish *wish,
+               struct error *err) MUST_CHECK;
+const char *found_name(const struct found *found, size_t i);
+void found_free(struct found *found);
+
+#endif
