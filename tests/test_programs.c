@@ -5,6 +5,7 @@
 #include "runtime/device.h"
 #include "runtime/util/file.h"
 #include "tests/scratch.h"
+#include "tools/draw.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -286,8 +287,20 @@ static void calls_answer_as_promised(void **state)
         check_call(&calls[i]);
 }
 
+/* Where libchafa was not there, asking for pictures is an error that says so. */
+static void pictures_are_drawn_when_asked_for(void **state)
+{
+    (void)state;
+    struct call call = {"TERM=xterm-256color $T/retrieve --gallery photos --model model --pictures always -k 1 x",
+                        EXIT_OK, NULL, "\x1B["};
+    if (!draw_is_built_in())
+        call = (struct call){call.command, EXIT_USAGE, "libchafa", NULL};
+    check_call(&call);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(calls_answer_as_promised)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(calls_answer_as_promised),
+                                       cmocka_unit_test(pictures_are_drawn_when_asked_for)};
     return cmocka_run_group_tests(tests, prepare, remove_folder);
 }
