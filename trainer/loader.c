@@ -155,6 +155,19 @@ static void empty_batch(struct batch *batch)
     batch->drawn = batch->count = 0;
 }
 
+/* A stream's samples and the photos in them are judged apart: it reads far ahead of the photos. */
+static int check_bad(const struct loader *loader, struct error *err)
+{
+    const struct bad_samples *bad = loader->source.bad;
+    const struct stream *stream = loader->source.data->stream;
+    size_t seen = (size_t)(loader->taken - loader->first);
+    if (seen < CHECKED_FROM && loader->size - loader->taken >= 2)
+        return 0;
+    if (stream && bad_samples_check(bad, stream->broken, stream->whole + stream->broken, err) != 0)
+        return -1;
+    return bad_samples_check(bad, (size_t)loader->bad, seen, err);
+}
+
 int loader_next(struct batch *out, struct loader *loader, struct error *err)
 {
     struct batch *batch = &loader->batch;
@@ -173,12 +186,8 @@ int loader_next(struct batch *out, struct loader *loader, struct error *err)
         }
         sample_free(sample);
     }
-    size_t seen = (size_t)(loader->taken - loader->first);
-    bool last = loader->size - loader->taken < 2;
     *out = *batch;
-    if ((seen >= CHECKED_FROM || last) && bad_samples_check(loader->source.bad, (size_t)loader->bad, seen, err) != 0)
-        return -1;
-    return draw_ahead(loader, err) == 0 ? 1 : -1;
+    return check_bad(loader, err) == 0 && draw_ahead(loader, err) == 0 ? 1 : -1;
 }
 
 double loader_waited(const struct loader *loader)

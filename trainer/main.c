@@ -240,12 +240,24 @@ static void plan_steps(struct trainer *t)
         (struct schedule){.scheduler = s->scheduler, .warmup = s->warmup, .steps = t->total_steps, .factor = 1};
 }
 
+/* Data that cannot be used leaves the list of what is wrong with it. */
+static int open_data(struct trainer *t, struct error *err)
+{
+    struct error ignored;
+    t->bad = (struct bad_samples){.limit = t->settings.max_bad_samples, .quiet = t->settings.quiet};
+    if (dataset_open(&t->data, &t->settings, &t->bad, err) == 0)
+        return 0;
+    if (t->bad.known.list.count > 0 && choose_folder(t, &ignored) == 0 &&
+        bad_samples_open(&t->bad, t->folder, &ignored) == 0)
+        report_note(t, "what is broken is listed in %s/bad_samples.jsonl", t->folder);
+    return -1;
+}
+
 static int open_all(struct trainer *t, struct error *err)
 {
     if (t->settings.sample)
         choose_sample(&t->settings);
-    t->bad = (struct bad_samples){.limit = t->settings.max_bad_samples, .quiet = t->settings.quiet};
-    if (dataset_open(&t->data, &t->settings, &t->bad, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0 ||
+    if (open_data(t, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0 ||
         device_go_without(t->dev, t->settings.without, err) != 0)
         return -1;
     if (t->settings.profile)

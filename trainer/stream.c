@@ -94,6 +94,28 @@ static size_t choose_shard(struct stream *stream)
     return (size_t)stream->order[stream->next_shard++];
 }
 
+static void add_broken(struct stream *stream, struct bad_samples *bad, const char *text)
+{
+    bad_samples_add(bad, text);
+    stream->broken++;
+}
+
+/* Opens the next shard; a broken one may be followed by others. */
+static int open_shard(struct stream *stream, struct bad_samples *bad, struct error *err)
+{
+    size_t count = stream->shards.count, limit = stream->weights ? 10 * count : count;
+    if (stream->fruitless++ == limit) {
+        size_t known = bad->known.list.count;
+        return error_set(err, EXIT_BAD_DATA, "%s: none of the %zu shards holds a whole sample%s%s",
+                         stream->shards.items[0], count, known ? "; the last: " : "",
+                         known ? bad->known.list.items[known - 1] : "");
+    }
+    stream->reading = shard_open(&stream->reader, stream->shards.items[choose_shard(stream)], err) == 0;
+    if (!stream->reading)
+        add_broken(stream, bad, err->text);
+    return 0;
+}
+
 /* The next whole sample as the shards hold them. */
 static int read_sample(struct stream_sample *out, struct stream *stream, struct bad_samples *bad, struct error *err)
 {
@@ -103,23 +125,19 @@ static int read_sample(struct stream_sample *out, struct stream *stream, struct 
         if (found > 0 && !sample.fault) {
             *out = (struct stream_sample){mem_format("%s", sample.picture), mem_format("%s", sample.text)};
             stream->fruitless = 0;
+            stream->whole++;
             return 0;
         }
         if (found > 0) {
             char *text = mem_format("%s: %s", sample.key, sample.fault);
-            bad_samples_add(bad, text);
+            add_broken(stream, bad, text);
             free(text);
             continue;
         }
         if (found < 0)
-            bad_samples_add(bad, err->text);
-        if (stream->fruitless++ > 10 * stream->shards.count)
-            return error_set(err, EXIT_BAD_DATA, "%s: none of the %zu shards holds a whole sample%s%s",
-                             stream->shards.items[0], stream->shards.count, bad->known.list.count ? "; one is " : "",
-                             bad->known.list.count ? bad->known.list.items[0] : "");
-        stream->reading = shard_open(&stream->reader, stream->shards.items[choose_shard(stream)], err) == 0;
-        if (!stream->reading)
-            bad_samples_add(bad, err->text);
+            add_broken(stream, bad, err->text);
+        if (open_shard(stream, bad, err) != 0)
+            return -1;
     }
 }
 
@@ -140,6 +158,7 @@ void stream_begin(struct stream *stream, int epoch)
     shard_close(&stream->reader);
     stream->reading = false;
     stream->next_shard = stream->shards.count;
+    stream->fruitless = stream->whole = stream->broken = 0;
     stream->random = random_begin((uint64_t)stream->seed * UINT64_C(0x100000001) + (uint64_t)epoch);
 }
 

@@ -36,7 +36,8 @@ struct stream {
     struct shard_reader reader;
     struct stream_sample *buffer; // [buffered]
     size_t buffered;
-    size_t fruitless; /* shards since the last whole sample */
+    size_t fruitless;     /* shards since the last whole sample */
+    size_t whole, broken; /* samples read since stream_begin that can be used, or not */
 };
 
 /* factors: NULL, or a number for each source, joined as the sources are. */
