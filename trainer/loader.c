@@ -3,6 +3,7 @@
 #include "models/images/prefetch.h"
 #include "runtime/util/progress.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 /* Photos wait decoded for two batches, in so many bytes at most. */
@@ -43,7 +44,10 @@ static int next_sample(struct sample *sample, struct loader *loader, struct erro
     struct stream_sample next;
     if (stream_next(&next, data->stream, loader->source.bad, err) != 0)
         return -1;
-    *sample = (struct sample){.pair = {loader->drawn, loader->drawn}, .text = next.text, .picture = next.picture};
+    struct hash name = hash_begin();
+    hash_add_text(&name, next.picture);
+    struct pair pair = {.photo = (int)(name.low & INT_MAX), .text = loader->drawn};
+    *sample = (struct sample){pair, next.text, next.picture};
     return 0;
 }
 
@@ -112,10 +116,10 @@ int loader_open(struct loader **out, const struct loader_source *source, int epo
     loader->ahead = mem_new((size_t)loader->capacity, sizeof *loader->ahead);
     if (skip(loader, skipped, err) != 0 || draw_ahead(loader, err) != 0) {
         loader_close(loader);
-        return -1;
+        loader = NULL;
     }
     *out = loader;
-    return 0;
+    return loader ? 0 : -1;
 }
 
 /* ---- batches ---- */

@@ -19,7 +19,7 @@
 struct batch {
     int drawn;             /* samples it began with */
     int count;             /* of them whose photo could be read */
-    struct pair *pairs;    // [count] rows of cached features; of a stream, which sample it is
+    struct pair *pairs;    // [count] rows of cached features; of a stream photos are numbered by their names' hash
     char **texts;          // [count]
     unsigned char *pixels; // [count, crop, crop, 3]; NULL: no photos are read
 };

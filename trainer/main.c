@@ -306,6 +306,7 @@ static int write_profile(struct trainer *t, struct error *err)
 static void close_all(struct trainer *t)
 {
     report_close(t);
+    loader_close(t->loader);
     features_free(&t->images);
     features_free(&t->texts);
     tensor_free(t->losses);

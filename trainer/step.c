@@ -40,22 +40,31 @@ static void train_batch(struct trainer *t, const struct batch *batch)
     report_step(t, t->settings.lr_head * factor);
 }
 
-int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err)
+static int open_loader(struct trainer *t, int epoch, int skipped, struct error *err)
 {
     struct loader_source source = {.data = &t->data,
                                    .settings = &t->settings,
                                    .preprocess = t->images.rows ? NULL : &t->clip->preprocess,
                                    .bad = &t->bad,
                                    .dev = t->dev};
-    struct loader *loader;
+    return loader_open(&t->loader, &source, epoch, skipped, err);
+}
+
+int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err)
+{
     struct batch batch;
-    if (loader_open(&loader, &source, t->position.epoch, t->position.pair, err) != 0)
+    int more = 1, result = 0;
+    if (!t->loader && open_loader(t, t->position.epoch, t->position.pair, err) != 0)
         return -1;
-    int more = 1;
     while (!*stop && t->position.step < t->total_steps && !device_failed(t->dev) &&
-           (more = loader_next(&batch, loader, err)) > 0)
+           (more = loader_next(&batch, t->loader, err)) > 0)
         train_batch(t, &batch);
-    t->epoch_waited = loader_waited(loader);
-    loader_close(loader);
-    return more < 0 ? -1 : device_finish(t->dev, err);
+    t->epoch_waited = loader_waited(t->loader);
+    loader_close(t->loader);
+    t->loader = NULL;
+    if (more < 0)
+        return -1;
+    if (more == 0 && t->position.step < t->total_steps && t->position.epoch + 1 < t->settings.epochs)
+        result = open_loader(t, t->position.epoch + 1, 0, err);
+    return result == 0 ? device_finish(t->dev, err) : -1;
 }

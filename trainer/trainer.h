@@ -33,6 +33,7 @@ struct trainer {
     struct clip *clip;
     struct dataset data;
     struct bad_samples bad;
+    struct loader *loader;         /* of the next epoch, which decodes while this one is evaluated; NULL: not begun */
     struct features images, texts; /* of locked towers; rows NULL otherwise */
     struct tape *tape;             /* records; evaluation uses one that does not */
     struct schedule schedule;
