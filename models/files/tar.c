@@ -106,10 +106,7 @@ int tar_open(struct tar *tar, const char *path, struct error *err)
         return -1;
     tar->path = mem_format("%s", path);
     const unsigned char *data = tar->map.data;
-    static const char *const packed[] = {"\x1f\x8b", "BZh",
-                                         "\xfd"
-                                         "7zXZ",
-                                         "\x28\xb5\x2f\xfd"};
+    static const char *const packed[] = {"\x1f\x8b", "BZh", "\3757zXZ", "\x28\xb5\x2f\xfd"}; // gzip, bzip2, xz, zstd
     for (int i = 0; i < 4; i++)
         if (tar->map.size >= BLOCK && memcmp(data, packed[i], strlen(packed[i])) == 0) {
             tar_close(tar);
