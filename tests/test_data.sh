@@ -143,6 +143,8 @@ grep -qF "{\"sample\": \"$photos/gone.jpg\", \"error\": \"missing\"}" "$scratch/
 grep -qF "{\"sample\": \"$photos/$cut\", \"error\": \"broken JPEG" "$scratch/broken/bad_samples.jsonl" ||
     complain "the broken photo is not in bad_samples.jsonl: $(cat "$scratch/broken/bad_samples.jsonl")"
 tail -n 1 "$scratch/broken/results.jsonl" | grep -qF '"bad_samples":3' || complain "results.jsonl does not count them"
+run 0 broken-val --train-data "$scratch/folder" --val-data "$photos/table.tsv" --epochs 1
+[ "$(lines broken-val)" = 3 ] || complain "bad_samples.jsonl: $(cat "$scratch/broken-val/bad_samples.jsonl")"
 run 6 strict $whole --train-data "$photos/table.tsv" --max-bad-samples 0
 says "than --max-bad-samples 0 allows"
 for photo in $(cut -f 1 "$scratch/pairs.tsv"); do : >"$photos/$photo"; done

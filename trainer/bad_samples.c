@@ -55,6 +55,15 @@ void bad_samples_add(struct bad_samples *bad, const char *text)
     write_known(bad);
 }
 
+void bad_samples_add_photo(struct bad_samples *bad, const struct preprocess *preprocess, const char *name)
+{
+    unsigned char *square = mem_new(preprocess_bytes(preprocess), 1);
+    struct error why;
+    if (preprocess_file(square, preprocess, name, &why) != 0)
+        bad_samples_add(bad, why.text);
+    free(square);
+}
+
 int bad_samples_open(struct bad_samples *bad, const char *folder, struct error *err)
 {
     char *path = path_join(folder, "bad_samples.jsonl");

@@ -11,6 +11,7 @@
 #ifndef OCLIP_BAD_SAMPLES_H
 #define OCLIP_BAD_SAMPLES_H
 
+#include "models/images/preprocess.h"
 #include "runtime/util/names.h"
 
 #include <stdio.h>
@@ -24,6 +25,9 @@ struct bad_samples {
 };
 
 void bad_samples_add(struct bad_samples *bad, const char *text);
+
+/* A photo that could not be read; what is wrong with it is found out again. */
+void bad_samples_add_photo(struct bad_samples *bad, const struct preprocess *preprocess, const char *name);
 
 /* Appends what is known, and from now on each one at once. */
 int bad_samples_open(struct bad_samples *bad, const char *folder, struct error *err) MUST_CHECK;

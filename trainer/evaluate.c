@@ -38,8 +38,10 @@ static int image_rows(struct trainer *t, struct val_set *val, struct error *err)
     bool *bad = mem_new((size_t)val->photos, sizeof *bad);
     int result = encode_images(val->image_rows, bad, t->clip, paths, (size_t)val->photos, &options, err);
     for (int i = 0; i < val->photos; i++)
-        if (bad[i])
+        if (bad[i]) {
+            bad_samples_add_photo(&t->bad, &t->clip->preprocess, paths[i]);
             memset(val->image_rows + (size_t)i * width, 0, width * sizeof(float));
+        }
     free(bad);
     free(paths);
     return result;

@@ -171,18 +171,15 @@ static void set_training(struct trainer *t)
         clip_checkpoint_blocks(t->clip);
 }
 
-/* Photos that could not be read leave the data; what is wrong with each is found out again. */
+/* Photos that could not be read leave the data. */
 static int leave_out(struct trainer *t, const bool *bad, struct error *err)
 {
-    unsigned char *square = mem_new(preprocess_bytes(&t->clip->preprocess), 1);
     size_t count = 0;
     for (size_t i = 0; i < t->data.photos.count; i++) {
-        struct error why;
-        if (bad[i] && preprocess_file(square, &t->clip->preprocess, t->data.photos.items[i], &why) != 0)
-            bad_samples_add(&t->bad, why.text);
+        if (bad[i])
+            bad_samples_add_photo(&t->bad, &t->clip->preprocess, t->data.photos.items[i]);
         count += bad[i];
     }
-    free(square);
     dataset_drop(&t->data, bad);
     return bad_samples_check(&t->bad, count, t->data.photos.count, err);
 }
