@@ -2,7 +2,6 @@
 #include "models/files/captions.h"
 #include "models/files/shards.h"
 #include "models/images/decode.h"
-#include "runtime/util/names.h"
 #include "tests/scratch.h"
 #include "tests/tar_file.h"
 

@@ -72,6 +72,18 @@ for line in 1 2; do
 done
 tail -n 1 "$scratch/table/out.log" | grep -q 'waited for data [0-9.]* %' || complain "out.log does not say how long it waited"
 
+# tools/evaluate reads the same forms
+evaluate() {
+    "${OCLIP_BUILD:-build}/tools/evaluate" --model "$scratch/table/model" --quiet "$@" >"$scratch/metrics" 2>"$scratch/stderr" ||
+        complain "evaluate $*: $(cat "$scratch/stderr")"
+    cat "$scratch/metrics"
+}
+evaluate --data "$photos/table.tsv" >"$scratch/expected"
+[ "$(wc -l <"$scratch/expected")" = 6 ] || complain "evaluate printed $(cat "$scratch/expected")"
+for form in "$photos/captions.json" "$scratch/folder" "$scratch/shards" "$photos/dataset_photos.json --split train"; do
+    evaluate --data $form | cmp - "$scratch/expected" || complain "evaluate measures something else on $form"
+done
+
 mkdir -p "$scratch/classes/a_b" "$scratch/classes/c"
 cp $(ls "$photos"/*.jpg | head -n 10) "$scratch/classes/a_b"
 cp $(ls "$photos"/*.jpg | tail -n 10) "$scratch/classes/c"
