@@ -118,8 +118,9 @@ static double validation_loss(struct trainer *t, const struct val_set *val)
     for (int i = 0; i < val->photos; i++)
         memcpy(texts + (size_t)i * (size_t)widths[1], val->text_rows + (size_t)val->first_text[i] * (size_t)widths[1],
                (size_t)widths[1] * sizeof *texts);
-    for (int done = 0; val->photos - done >= 2; done += t->settings.batch_size) {
-        int n = val->photos - done < t->settings.batch_size ? val->photos - done : t->settings.batch_size;
+    int batch_size = settings_step_pairs(&t->settings);
+    for (int done = 0; val->photos - done >= 2; done += batch_size) {
+        int n = val->photos - done < batch_size ? val->photos - done : batch_size;
         struct tensor *image =
             tape_upload(tape, DTYPE_F32, 2, (int[]){n, widths[0]}, val->image_rows + (size_t)done * (size_t)widths[0]);
         struct tensor *text =
