@@ -167,16 +167,16 @@ static void check_unit(struct device *dev, const struct matrix_unit *unit, enum 
 }
 
 /* Every layout of fragments, causal and not; what is the same code for all (other precisions, other sizes of heads,
- * 16-bit numbers in memory) with one unit of each kind. */
+ * float numbers in memory) with one unit of each kind. */
 static void units_attend_right(struct device *dev)
 {
     const char *few = getenv("OCLIP_TEST_SHAPES"); /* for simulators, which are slow */
     int all = few ? atoi(few) : PROBLEMS, some = few && all < FOR_ALL ? all : FOR_ALL;
     for (const struct matrix_unit *unit = matrix_units; unit->name; unit++)
-        check_unit(dev, unit, unit->bf16 ? PRECISION_BF16 : PRECISION_FP16, false, some);
-    check_unit(dev, matrix_units, PRECISION_FP16, false, all);
-    check_unit(dev, matrix_units, PRECISION_FP16, true, 1);
-    check_unit(dev, matrix_units + 2, PRECISION_BF16, true, 1);
+        check_unit(dev, unit, unit->bf16 ? PRECISION_BF16 : PRECISION_FP16, true, some);
+    check_unit(dev, matrix_units, PRECISION_FP16, true, all);
+    check_unit(dev, matrix_units, PRECISION_FP16, false, 1);
+    check_unit(dev, matrix_units + 2, PRECISION_BF16, false, 1);
 }
 
 /* What rounding leaves does not fail the self-test, and is not far below what does. */
