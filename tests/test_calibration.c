@@ -34,7 +34,7 @@ static void scale(float *row, size_t dim)
 static float *row_of(struct world *w, const char *words)
 {
     struct query query;
-    bool bad;
+    bool bad = true;
     float *row = mem_new((size_t)w->model->embed_dim, sizeof *row);
     if (query_parse(&query, words, &w->err) != 0 ||
         query_rows(row, NULL, &bad, &query, 1, w->model, NULL, &world_options, &w->err) != 0)

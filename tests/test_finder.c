@@ -108,9 +108,13 @@ static void what_does_not_match_is_left_out(void **state)
     expect(*state, (struct wish){.row = axis, .top = 100, .least = 0.955f}, NULL, 5);
     expect(*state, (struct wish){.row = axis, .top = 100, .least = 2}, NULL, 0);
     expect(*state, (struct wish){.row = axis, .top = 100, .least = -1, .probe = none, .evidence = 0.1f}, NULL, 0);
-    /* the second number is 0.14 for photo 1, 0.24 for photo 3: the best by score have to pass, too */
-    expect(*state, (struct wish){.row = axis, .top = 2, .least = -1, .probe = other, .evidence = 0.22f},
-           (const size_t[]){3, 4}, 2);
+    /* the second number grows with i, and is 0.24 for photo 3: it decides who is found, the first in which order */
+    expect(*state, (struct wish){.row = axis, .top = 2, .probe = other, .evidence = 0.22f}, (const size_t[]){98, 99},
+           2);
+    size_t rest[PHOTOS - 3];
+    for (size_t i = 3; i < PHOTOS; i++)
+        rest[i - 3] = i;
+    expect(*state, (struct wish){.row = axis, .top = PHOTOS, .probe = other, .evidence = 0.22f}, rest, PHOTOS - 3);
     expect(*state, (struct wish){.row = axis, .top = 2, .least = -1, .but = &but}, (const size_t[]){0, 2}, 2);
 }
 

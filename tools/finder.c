@@ -44,8 +44,7 @@ struct finder {
     const struct wish *wish;
     float *rows;       // [top, dim], of what was found
     float *hit_row;    // [dim]
-    size_t useful;     /* hits that were found or folded, */
-    bool is_exhausted; /* and no later hit can be */
+    bool is_exhausted; /* no later hit can match */
 };
 
 static float dot(const float *a, const float *b, size_t dim)
@@ -84,24 +83,26 @@ static void examine(struct finder *finder, const struct hit *hit)
     const struct wish *wish = finder->wish;
     struct found *found = finder->found;
     const struct collection *collection = found->collection;
-    finder->is_exhausted |= hit->score < wish->least;
-    if (finder->is_exhausted)
+    finder->is_exhausted |= !(hit->score >= (wish->probe ? wish->evidence : wish->least));
+    if (finder->is_exhausted || (wish->but && *wish->but == hit->row))
         return;
-    if (wish->but && *wish->but == hit->row) {
-        finder->useful++;
-        return;
-    }
     search_row(finder->hit_row, collection->search, hit->row);
-    if (wish->probe && !(dot(wish->probe, finder->hit_row, collection->dim) >= wish->evidence))
-        return;
     struct finding *same = collection->photos && !wish->unfolded ? find_alike(finder, hit->row) : NULL;
-    finder->useful++;
     if (same)
         same->folded++;
     else if (found->count < wish->top && !(collection->photos && is_gone(collection->names.items[hit->row]))) {
         memcpy(finder->rows + found->count * collection->dim, finder->hit_row, collection->dim * sizeof *finder->rows);
-        found->items[found->count++] = (struct finding){.row = hit->row, .score = hit->score};
+        found->items[found->count++] = (struct finding){
+            .row = hit->row,
+            .score = wish->probe ? dot(wish->row, finder->hit_row, collection->dim) : hit->score,
+        };
     }
+}
+
+static int compare_findings(const void *a, const void *b)
+{
+    const struct finding *x = a, *y = b;
+    return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : (x->row > y->row) - (x->row < y->row);
 }
 
 int finder_run(struct found *found, const struct collection *collection, const struct wish *wish, struct error *err)
@@ -116,16 +117,17 @@ int finder_run(struct found *found, const struct collection *collection, const s
     struct hit *hits = NULL; // [k]
     int result = 0;
     for (bool more = n > 0; more;) {
-        size_t useful = finder.useful;
         hits = mem_grow(hits, k, sizeof *hits);
-        result = search_run(hits, collection->search, wish->row, 1, k, err);
+        result = search_run(hits, collection->search, wish->probe ? wish->probe : wish->row, 1, k, err);
         for (; result == 0 && seen < k && !finder.is_exhausted; seen++)
             examine(&finder, &hits[seen]);
-        more = result == 0 && found->count < top && seen == k && k < n && finder.useful > useful;
+        more = result == 0 && found->count < top && !finder.is_exhausted && k < n;
         k = n / GROWTH < k ? n : GROWTH * k;
     }
     if (result == 0 && n > 0)
         result = device_finish(collection->dev, err);
+    if (wish->probe)
+        qsort(found->items, found->count, sizeof *found->items, compare_findings);
     free(hits);
     free(finder.rows);
     free(finder.hit_row);

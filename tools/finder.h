@@ -38,10 +38,10 @@ struct wish {
     const float *row; // [dim], of unit length
     size_t top;
     float least;        /* scores below are no match */
-    const float *probe; // [dim]; those whose dot product with it is below `evidence` are none, either. May be NULL
-    float evidence;
-    const size_t *but; /* not this row; may be NULL */
-    bool unfolded;     /* near-duplicates each for themselves */
+    const float *probe; // [dim], or NULL: what is looked for instead of the row, which then only gives the scores,
+    float evidence;     /* and from which dot product with the probe on a row matches, instead of `least` */
+    const size_t *but;  /* not this row; may be NULL */
+    bool unfolded;      /* near-duplicates each for themselves */
 };
 
 struct finding {
