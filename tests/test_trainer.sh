@@ -75,6 +75,14 @@ same in-parts.losses at-once.losses
 refuses 2 no-smoothing "--label-smoothing 1" $few --model tiny --label-smoothing 1
 refuses 2 no-parts "--accum-freq 0" $few --model tiny --accum-freq 0
 
+# ---- a teacher changes what is learnt; what excludes it is said ----
+
+run 0 taught $few --model tiny --dropout 0 --distill-model "$scratch/overfit/model" --batch-size 8 --accum-freq 2
+cmp -s "$scratch/taught/model/model.safetensors" "$scratch/at-once/model/model.safetensors" &&
+    complain "taught: the teacher changed nothing"
+refuses 2 no-weight "--distill-weight 0" $few --model tiny --distill-model "$scratch/overfit/model" --distill-weight 0
+refuses 2 no-teacher "excludes --lock-image" $few --model tiny --distill-model "$scratch/overfit/model" --lock-image
+
 # ---- how photos are turned is saved with the model ----
 
 run 0 upright $few --model tiny --exif-orientation

@@ -1,34 +1,28 @@
-/* From a batch to its loss: features of the towers, or of their cache, and what the loss is to count as right. */
+#include "trainer/batch_loss.h"
+
 #include "models/encoder.h"
 #include "trainer/trainer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A part of a batch, for the towers of a model. */
-struct part_call {
-    const struct clip *clip;
-    const struct batch *batch;
-    int first, count;
-};
-
-static struct tensor *run_images(struct tape *tape, const void *context, struct tensor *none)
+struct tensor *batch_part_images(struct tape *tape, const void *context, struct tensor *none)
 {
     (void)none;
-    const struct part_call *call = context;
-    int side = call->clip->preprocess.crop;
-    const unsigned char *pixels = call->batch->pixels + (size_t)call->first * preprocess_bytes(&call->clip->preprocess);
-    return clip_image_features(tape, call->clip,
-                               tape_upload(tape, DTYPE_U8, 4, (int[]){call->count, side, side, 3}, pixels));
+    const struct batch_part *part = context;
+    int side = part->clip->preprocess.crop;
+    const unsigned char *pixels = part->batch->pixels + (size_t)part->first * preprocess_bytes(&part->clip->preprocess);
+    return clip_image_features(tape, part->clip,
+                               tape_upload(tape, DTYPE_U8, 4, (int[]){part->count, side, side, 3}, pixels));
 }
 
-static struct tensor *run_texts(struct tape *tape, const void *context, struct tensor *none)
+struct tensor *batch_part_texts(struct tape *tape, const void *context, struct tensor *none)
 {
     (void)none;
-    const struct part_call *call = context;
+    const struct batch_part *part = context;
     struct packed_texts packed;
-    texts_pack(&packed, call->clip, (const char *const *)call->batch->texts + call->first, call->count);
-    struct tensor *features = clip_text_features(tape, call->clip, packed.ids, packed.lengths, call->count);
+    texts_pack(&packed, part->clip, (const char *const *)part->batch->texts + part->first, part->count);
+    struct tensor *features = clip_text_features(tape, part->clip, packed.ids, packed.lengths, part->count);
     texts_free(&packed);
     return features;
 }
@@ -38,13 +32,13 @@ static struct tensor *run_tower(struct tape *tape, tape_function *tower, const s
                                 const struct batch *batch, int part)
 {
     if (batch->count <= part)
-        return tower(tape, &(struct part_call){clip, batch, 0, batch->count}, NULL);
+        return tower(tape, &(struct batch_part){clip, batch, 0, batch->count}, NULL);
     int parts = (batch->count + part - 1) / part;
     struct tensor **features = mem_new((size_t)parts, sizeof(struct tensor *)); // [parts]
     int scope = tape_scope(tape);
     for (int i = 0, first = 0; i < parts; i++, first += part) {
         int count = batch->count - first < part ? batch->count - first : part;
-        struct part_call call = {clip, batch, first, count};
+        struct batch_part call = {clip, batch, first, count};
         features[i] = tape_part(tape, tower, &call, sizeof call);
     }
     struct tensor *all = tape_leave(tape, scope, op_stack_rows(tape, features, parts));
@@ -72,13 +66,14 @@ struct tensor *batch_loss(struct trainer *t, const struct batch *batch)
         photos[i] = batch->pairs[i].photo;
         texts[i] = batch->pairs[i].text;
     }
-    struct tensor *image_features =
-        t->images.rows ? gather(t, &t->images, photos, count) : run_tower(t->tape, run_images, t->clip, batch, part);
+    struct tensor *image_features = t->images.rows ? gather(t, &t->images, photos, count)
+                                                   : run_tower(t->tape, batch_part_images, t->clip, batch, part);
     struct tensor *text_features =
-        t->texts.rows ? gather(t, &t->texts, texts, count) : run_tower(t->tape, run_texts, t->clip, batch, part);
+        t->texts.rows ? gather(t, &t->texts, texts, count) : run_tower(t->tape, batch_part_texts, t->clip, batch, part);
     struct contrastive options = {.photos = t->settings.same_photo_negatives ? NULL : photos,
                                   .smoothing = (float)t->settings.label_smoothing,
                                   .hardness = (float)t->settings.hard_negatives};
+    teacher_look(&options, &t->teacher, t->tape, batch, part);
     struct tensor *loss = clip_loss(t->tape, t->clip, image_features, text_features, &options);
     free(photos);
     free(texts);

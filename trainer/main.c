@@ -272,7 +272,7 @@ static int open_all(struct trainer *t, struct error *err)
     if (strcmp(t->settings.precision, "fp32") != 0) /* features are cached by the fingerprint */
         hash_add_text(&t->clip->fingerprint, t->settings.precision);
     set_training(t);
-    if (open_features(t, err) != 0)
+    if (teacher_open(&t->teacher, t->clip, &t->settings, err) != 0 || open_features(t, err) != 0)
         return -1;
     plan_steps(t);
     t->position = (struct position){.best = -1};
@@ -309,6 +309,7 @@ static void close_all(struct trainer *t)
     tensor_free(t->losses);
     tensor_free(t->loss_scale);
     tape_free(t->tape);
+    teacher_close(&t->teacher);
     clip_close(t->clip);
     device_close(t->dev);
     dataset_free(&t->data);

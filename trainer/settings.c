@@ -70,6 +70,8 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"label-smoothing", OPTION_REAL, &s->label_smoothing, "PART", "part of each target spread over the batch", 0},
         {"hard-negatives", OPTION_REAL, &s->hard_negatives, "BETA",
          "wrong pairs weigh by exp(BETA x logit) (0: all the same)", 0},
+        {"distill-model", OPTION_TEXT, &s->distill_model, "DIR", "learn from this model's softmax as well", 0},
+        {"distill-weight", OPTION_REAL, &s->distill_weight, "W", "of its cross-entropy in the loss", 0},
         {"same-photo-negatives", OPTION_FLAG, &s->same_photo_negatives, NULL,
          "captions of one photo in a batch are wrong for each other (they are right)", 0},
         {"epochs", OPTION_INT, &s->epochs, "N", "passes over the data", 0},
@@ -184,6 +186,12 @@ static int check(struct settings *s, struct error *err)
         return error_set(err, EXIT_USAGE, "--label-smoothing %g is not in [0, 1)", s->label_smoothing);
     if (!(s->hard_negatives >= 0))
         return error_set(err, EXIT_USAGE, "--hard-negatives %g is below 0", s->hard_negatives);
+    if (!(s->distill_weight > 0))
+        return error_set(err, EXIT_USAGE, "--distill-weight %g is not above 0", s->distill_weight);
+    if (s->distill_model && (s->lock_image || s->lock_text || s->hard_negatives > 0))
+        return error_set(err, EXIT_USAGE,
+                         "--distill-model excludes --lock-image, --lock-text (a teacher looks at each photo and text "
+                         "anew) and --hard-negatives");
     if (s->val_split < 0 || s->val_split >= 1)
         return error_set(err, EXIT_USAGE, "--val-split %g is not a part of 1", s->val_split);
     if (s->dropout < 0 || s->dropout >= 1)
@@ -217,6 +225,7 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         .dropout = UNSET,
         .batch_size = UNSET,
         .accum_freq = 1,
+        .distill_weight = 1,
         .epochs = UNSET,
         .lr = UNSET,
         .lr_image = UNSET,

@@ -41,6 +41,8 @@ struct settings {
     /* optimisation */
     int batch_size, accum_freq; /* pairs that the towers see at a time; so many times as many make a step */
     double label_smoothing, hard_negatives;
+    const char *distill_model;
+    double distill_weight;
     bool same_photo_negatives;
     int epochs, max_steps, warmup;
     double lr, lr_image, lr_text, lr_head, wd, wd_towers, beta2, eps, grad_clip;

@@ -1,4 +1,5 @@
 /* One epoch of training steps. */
+#include "trainer/batch_loss.h"
 #include "trainer/trainer.h"
 
 #include <stdlib.h>

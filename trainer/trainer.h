@@ -11,6 +11,7 @@
 #include "trainer/features.h"
 #include "trainer/loader.h"
 #include "trainer/schedule.h"
+#include "trainer/teacher.h"
 
 /* What a checkpoint carries besides the arena. */
 struct position {
@@ -31,6 +32,7 @@ struct trainer {
     char *folder; /* of the run */
     struct device *dev;
     struct clip *clip;
+    struct teacher teacher;
     struct dataset data;
     struct bad_samples bad;
     struct loader *loader;         /* of the next epoch, which decodes while this one is evaluated; NULL: not begun */
@@ -57,9 +59,6 @@ enum { LOSS_SLOTS = 512 };
 /* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set. */
 struct adamw optimizer_at(const struct trainer *t, int step, double factor); /* factor: of all learning rates */
 int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err) MUST_CHECK;
-
-/* batch_loss.c: on t->tape. What is in the batch must stay until the tape is reset. [1] */
-struct tensor *batch_loss(struct trainer *t, const struct batch *batch);
 
 /* evaluate.c */
 int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err) MUST_CHECK;
