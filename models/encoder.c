@@ -91,6 +91,24 @@ int encode_images(float *rows, bool *bad, const struct clip *clip, const char *c
     return device_finish(clip->dev, err);
 }
 
+int encode_pixels(float *rows, const struct clip *clip, const unsigned char *pixels, size_t n,
+                  const struct encode_options *options, struct error *err)
+{
+    size_t batch_size = options->batch_size ? (size_t)options->batch_size : 32;
+    size_t bytes = preprocess_bytes(&clip->preprocess),
+           width = (size_t)encode_width(clip, ENCODE_IMAGES, options->stage);
+    struct tape *tape = tape_new(clip->dev, false);
+    for (size_t done = 0; done < n && !device_failed(clip->dev);) {
+        size_t count = n - done < batch_size ? n - done : batch_size;
+        tensor_download(rows + done * width,
+                        image_batch(tape, clip, pixels + done * bytes, (int)count, options->stage));
+        tape_reset(tape);
+        done += count;
+    }
+    tape_free(tape);
+    return device_finish(clip->dev, err);
+}
+
 /* SigLIP sees a fixed number of tokens: texts are filled up. The tokenizer knows best with what. */
 static int fill_up(int *ids, int length, const struct clip *clip)
 {

@@ -32,6 +32,10 @@ int encode_width(const struct clip *clip, enum encode_side side, enum encode_sta
 int encode_images(float *rows, bool *bad, const struct clip *clip, const char *const *paths, size_t n,
                   const struct encode_options *options, struct error *err) MUST_CHECK;
 
+/* The same for squares that were made before (models/images/preprocess.h). pixels [n, crop, crop, 3] */
+int encode_pixels(float *rows, const struct clip *clip, const unsigned char *pixels, size_t n,
+                  const struct encode_options *options, struct error *err) MUST_CHECK;
+
 int encode_texts(float *rows, const struct clip *clip, const char *const *texts, size_t n,
                  const struct encode_options *options, struct error *err) MUST_CHECK;
 

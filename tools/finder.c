@@ -44,6 +44,7 @@ struct finder {
     const struct wish *wish;
     float *rows;       // [top, dim], of what was found
     float *hit_row;    // [dim]
+    size_t top, seen;  /* as many are wanted; hits looked at */
     bool is_exhausted; /* no later hit can match */
 };
 
@@ -84,13 +85,13 @@ static void examine(struct finder *finder, const struct hit *hit)
     struct found *found = finder->found;
     const struct collection *collection = found->collection;
     finder->is_exhausted |= !(hit->score >= (wish->probe ? wish->evidence : wish->least));
-    if (finder->is_exhausted || (wish->but && *wish->but == hit->row))
+    if (finder->is_exhausted || (wish->but && *wish->but == hit->row) || (wish->only && !wish->only[hit->row]))
         return;
     search_row(finder->hit_row, collection->search, hit->row);
     struct finding *same = collection->photos && !wish->unfolded ? find_alike(finder, hit->row) : NULL;
     if (same)
         same->folded++;
-    else if (found->count < wish->top && !(collection->photos && is_gone(collection->names.items[hit->row]))) {
+    else if (found->count < finder->top && !(collection->photos && is_gone(collection->names.items[hit->row]))) {
         memcpy(finder->rows + found->count * collection->dim, finder->hit_row, collection->dim * sizeof *finder->rows);
         found->items[found->count++] = (struct finding){
             .row = hit->row,
@@ -105,33 +106,115 @@ static int compare_findings(const void *a, const void *b)
     return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : (x->row > y->row) - (x->row < y->row);
 }
 
-int finder_run(struct found *found, const struct collection *collection, const struct wish *wish, struct error *err)
+/* ---- all hits ---- */
+
+static size_t smaller(size_t a, size_t b)
 {
-    size_t n = collection->names.count, dim = collection->dim, seen = 0;
-    size_t top = wish->top < n ? wish->top : n, k = n - top < MORE ? n : top + MORE;
+    return a < b ? a : b;
+}
+
+static const float *sought(const struct wish *wish)
+{
+    return wish->probe ? wish->probe : wish->row;
+}
+
+/* How many hits are looked at first: enough for some to be folded, and for the share that is not among the only ones.
+ */
+static size_t first_look(const struct finder *finder, size_t n)
+{
+    const struct wish *wish = finder->wish;
+    size_t taken = wish->only ? wish->only_count : n;
+    if (taken == 0)
+        return 0;
+    double k = (double)(finder->top + MORE) * (double)n / (double)taken;
+    return k < (double)n ? (size_t)k : n;
+}
+
+static void finder_begin(struct finder *finder, struct found *found, const struct collection *collection,
+                         const struct wish *wish)
+{
+    size_t top = smaller(wish->top, wish->only ? wish->only_count : collection->names.count);
     *found = (struct found){.collection = collection, .items = mem_new(top, sizeof *found->items)};
-    struct finder finder = {.found = found,
-                            .wish = wish,
-                            .rows = mem_new(top * dim, sizeof *finder.rows),
-                            .hit_row = mem_new(dim, sizeof *finder.hit_row)};
+    *finder = (struct finder){.found = found,
+                              .wish = wish,
+                              .top = top,
+                              .rows = mem_new(top * collection->dim, sizeof *finder->rows),
+                              .hit_row = mem_new(collection->dim, sizeof *finder->hit_row)};
+}
+
+static void finder_end(struct finder *finder)
+{
+    if (finder->wish->probe)
+        qsort(finder->found->items, finder->found->count, sizeof *finder->found->items, compare_findings);
+    free(finder->rows);
+    free(finder->hit_row);
+}
+
+/* hits [k]; true when more of them are needed. */
+static bool look_through(struct finder *finder, const struct hit *hits, size_t k)
+{
+    for (; finder->seen < k && !finder->is_exhausted; finder->seen++)
+        examine(finder, &hits[finder->seen]);
+    return finder->found->count < finder->top && !finder->is_exhausted && k < finder->found->collection->names.count;
+}
+
+/* After k hits were not enough. */
+static int look_further(struct finder *finder, size_t k, struct error *err)
+{
+    const struct collection *collection = finder->found->collection;
+    size_t n = collection->names.count;
     struct hit *hits = NULL; // [k]
     int result = 0;
-    for (bool more = n > 0; more;) {
-        hits = mem_grow(hits, k, sizeof *hits);
-        result = search_run(hits, collection->search, wish->probe ? wish->probe : wish->row, 1, k, err);
-        for (; result == 0 && seen < k && !finder.is_exhausted; seen++)
-            examine(&finder, &hits[seen]);
-        more = result == 0 && found->count < top && !finder.is_exhausted && k < n;
+    for (bool more = true; result == 0 && more;) {
         k = n / GROWTH < k ? n : GROWTH * k;
+        hits = mem_grow(hits, k, sizeof *hits);
+        result = search_run(hits, collection->search, sought(finder->wish), 1, k, err);
+        more = result == 0 && look_through(finder, hits, k);
     }
-    if (result == 0 && n > 0)
-        result = device_finish(collection->dev, err);
-    if (wish->probe)
-        qsort(found->items, found->count, sizeof *found->items, compare_findings);
     free(hits);
-    free(finder.rows);
-    free(finder.hit_row);
-    if (result != 0)
-        found_free(found);
     return result;
+}
+
+/* One search for all, then each for itself as far as it needs. */
+static int run(struct finder *finders, const struct collection *collection, size_t count, struct error *err)
+{
+    size_t n = collection->names.count, dim = collection->dim, k = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t wanted = first_look(&finders[i], n);
+        k = k < wanted ? wanted : k;
+    }
+    if (k == 0)
+        return 0;
+    float *rows = mem_new(count * dim, sizeof *rows);    // [count, dim]
+    struct hit *hits = mem_new(count * k, sizeof *hits); // [count, k]
+    for (size_t i = 0; i < count; i++)
+        memcpy(rows + i * dim, sought(finders[i].wish), dim * sizeof *rows);
+    int result = search_run(hits, collection->search, rows, count, k, err);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        if (look_through(&finders[i], hits + i * k, k))
+            result = look_further(&finders[i], k, err);
+    free(rows);
+    free(hits);
+    return result == 0 ? device_finish(collection->dev, err) : result;
+}
+
+int finder_run_many(struct found *found, const struct collection *collection, const struct wish *wishes, size_t count,
+                    struct error *err)
+{
+    struct finder *finders = mem_new(count, sizeof *finders);
+    for (size_t i = 0; i < count; i++)
+        finder_begin(&finders[i], &found[i], collection, &wishes[i]);
+    int result = run(finders, collection, count, err);
+    for (size_t i = 0; i < count; i++) {
+        finder_end(&finders[i]);
+        if (result != 0)
+            found_free(&found[i]);
+    }
+    free(finders);
+    return result;
+}
+
+int finder_run(struct found *found, const struct collection *collection, const struct wish *wish, struct error *err)
+{
+    return finder_run_many(found, collection, wish, 1, err);
 }

@@ -41,6 +41,8 @@ struct wish {
     const float *probe; // [dim], or NULL: what is looked for instead of the row, which then only gives the scores,
     float evidence;     /* and from which dot product with the probe on a row matches, instead of `least` */
     const size_t *but;  /* not this row; may be NULL */
+    const bool *only;   // [names.count] rows that may match, or NULL for all
+    size_t only_count;  /* how many those are */
     bool unfolded;      /* near-duplicates each for themselves */
 };
 
@@ -58,6 +60,10 @@ struct found {
 
 int finder_run(struct found *found, const struct collection *collection, const struct wish *wish,
                struct error *err) MUST_CHECK;
+
+/* The same for several wishes, founds [count], wishes [count], with one search for all of them. */
+int finder_run_many(struct found *found, const struct collection *collection, const struct wish *wishes, size_t count,
+                    struct error *err) MUST_CHECK;
 const char *found_name(const struct found *found, size_t i);
 void found_free(struct found *found);
 

@@ -37,8 +37,9 @@ static bool begins_like_path(const char *text)
     return text[0] == '/' || strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0;
 }
 
-/* text [length] is what stands between two signs. */
-static int parse_term(struct query *query, const char *text, size_t length, float sign, struct error *err)
+/* text [length] is what stands between two signs; with_files: it may name a picture. */
+static int parse_term(struct query *query, const char *text, size_t length, float sign, bool with_files,
+                      struct error *err)
 {
     size_t lead = strspn(text, blanks);
     lead = lead < length ? lead : length;
@@ -47,11 +48,11 @@ static int parse_term(struct query *query, const char *text, size_t length, floa
     char *term = mem_format("%.*s", (int)(length - lead), text + lead);
     float weight = sign;
     const char *words = take_weight(&weight, term);
-    bool is_file = *words && file_exists(words) && !file_is_folder(words);
+    bool is_file = with_files && *words && file_exists(words) && !file_is_folder(words);
     int result = 0;
     if (!*words)
         result = error_set(err, EXIT_USAGE, "\"%s\": a term is missing beside + or -", query->words);
-    else if (!is_file && begins_like_path(words))
+    else if (with_files && !is_file && begins_like_path(words))
         result = error_set(err, EXIT_BAD_DATA, "%s: no such picture", words);
     else
         add_term(query, words, weight, is_file);
@@ -70,7 +71,7 @@ static const char *find_sign(const char *text)
     return text + strlen(text);
 }
 
-int query_parse(struct query *query, const char *words, struct error *err)
+static int parse(struct query *query, const char *words, bool with_files, struct error *err)
 {
     *query = (struct query){.words = mem_format("%s", words)};
     const char *text = query->words + strspn(query->words, blanks), *sign = find_sign(text);
@@ -82,13 +83,23 @@ int query_parse(struct query *query, const char *words, struct error *err)
     }
     do {
         sign = find_sign(text);
-        result = parse_term(query, text, (size_t)(sign - text), weight, err);
+        result = parse_term(query, text, (size_t)(sign - text), weight, with_files, err);
         weight = *sign == '-' ? -1 : 1;
         text = sign + 1;
     } while (result == 0 && *sign);
     if (result != 0)
         query_free(query);
     return result;
+}
+
+int query_parse(struct query *query, const char *words, struct error *err)
+{
+    return parse(query, words, true, err);
+}
+
+int query_parse_texts(struct query *query, const char *words, struct error *err)
+{
+    return parse(query, words, false, err);
 }
 
 void query_free(struct query *query)

@@ -27,6 +27,9 @@ struct query {
 };
 
 int query_parse(struct query *query, const char *words, struct error *err) MUST_CHECK;
+
+/* The same, but every term is a text, also one that names a file: for words that come from elsewhere. */
+int query_parse_texts(struct query *query, const char *words, struct error *err) MUST_CHECK;
 void query_free(struct query *query);
 
 struct query query_of_picture(const char *path);   /* whatever its name looks like */

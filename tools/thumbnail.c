@@ -3,6 +3,7 @@
 #include "models/images/orientation.h"
 #include "models/images/resize.h"
 #include "runtime/util/file.h"
+#include "tools/base64.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,26 +26,11 @@ static const char *type_of(const struct file_map *map)
     return NULL;
 }
 
-/* RFC 4648, section 4. */
-static void write_base64(FILE *stream, const unsigned char *bytes, size_t count)
+static struct thumbnail thumbnail_of(const char *type, const unsigned char *bytes, size_t size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < count; i += 3) {
-        size_t left = count - i;
-        unsigned long group = (unsigned long)bytes[i] << 16;
-        group |= left > 1 ? (unsigned long)bytes[i + 1] << 8 : 0;
-        group |= left > 2 ? (unsigned long)bytes[i + 2] : 0;
-        putc(digits[group >> 18], stream);
-        putc(digits[group >> 12 & 63], stream);
-        putc(left > 1 ? digits[group >> 6 & 63] : '=', stream);
-        putc(left > 2 ? digits[group & 63] : '=', stream);
-    }
-}
-
-static void write_uri(FILE *stream, const char *type, const unsigned char *bytes, size_t count)
-{
-    fprintf(stream, "data:%s;base64,", type);
-    write_base64(stream, bytes, count);
+    struct thumbnail thumbnail = {.bytes = mem_new(size, 1), .size = size, .type = type};
+    memcpy(thumbnail.bytes, bytes, size);
+    return thumbnail;
 }
 
 /* Shrinks `picture` in place. */
@@ -60,7 +46,7 @@ static void shrink(struct picture *picture, int side)
     *picture = small;
 }
 
-static int write_jpeg(FILE *stream, const struct picture *picture, const char *path, struct error *err)
+static int make_jpeg(struct thumbnail *out, const struct picture *picture, const char *path, struct error *err)
 {
     unsigned char *jpeg = NULL;
     unsigned long size = 0;
@@ -69,7 +55,7 @@ static int write_jpeg(FILE *stream, const struct picture *picture, const char *p
     int result = tjCompress2(compressor, picture->pixels, picture->width, 0, picture->height, TJPF_RGB, &jpeg, &size,
                              TJSAMP_420, QUALITY, 0);
     if (result == 0)
-        write_uri(stream, "image/jpeg", jpeg, size);
+        *out = thumbnail_of("image/jpeg", jpeg, size);
     else
         result = error_set(err, EXIT_BAD_DATA, "%s: no thumbnail can be made: %s", path, tjGetErrorStr2(compressor));
     tjFree(jpeg);
@@ -77,7 +63,7 @@ static int write_jpeg(FILE *stream, const struct picture *picture, const char *p
     return result;
 }
 
-int thumbnail_write(FILE *stream, const char *path, int side, struct error *err)
+int thumbnail_make(struct thumbnail *out, const char *path, int side, struct error *err)
 {
     struct file_map map;
     struct picture picture;
@@ -89,11 +75,28 @@ int thumbnail_write(FILE *stream, const char *path, int side, struct error *err)
         shrink(&picture, side);
         picture_upright(&picture);
         if (type && map.size <= SMALL_ENOUGH)
-            write_uri(stream, type, map.data, map.size);
+            *out = thumbnail_of(type, map.data, map.size);
         else
-            result = write_jpeg(stream, &picture, path, err);
+            result = make_jpeg(out, &picture, path, err);
         picture_free(&picture);
     }
     file_unmap(&map);
     return result;
+}
+
+void thumbnail_free(struct thumbnail *thumbnail)
+{
+    free(thumbnail->bytes);
+    *thumbnail = (struct thumbnail){0};
+}
+
+int thumbnail_write(FILE *stream, const char *path, int side, struct error *err)
+{
+    struct thumbnail thumbnail;
+    if (thumbnail_make(&thumbnail, path, side, err) != 0)
+        return -1;
+    fprintf(stream, "data:%s;base64,", thumbnail.type);
+    base64_write(stream, thumbnail.bytes, thumbnail.size);
+    thumbnail_free(&thumbnail);
+    return 0;
 }

@@ -1,0 +1,133 @@
+/* Serves the search of a folder of pictures over HTTP: JSON for programs, a page for people. */
+#include "tools/gallery.h"
+#include "tools/guard.h"
+#include "tools/routes.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct settings {
+    struct session session;
+    struct gallery_options gallery;
+    const char *host, *token;
+    int port, clients, body_mib;
+};
+
+static int check_settings(const struct settings *s, struct error *err)
+{
+    const struct {
+        const char *name;
+        int value, low, high;
+    } ranges[] = {{"clients", s->clients, 4, 65536}, {"max-body", s->body_mib, 1, 1024}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (ranges[i].value < ranges[i].low || ranges[i].value > ranges[i].high)
+            return error_set(err, EXIT_USAGE, "--%s %d: must be from %d to %d", ranges[i].name, ranges[i].value,
+                             ranges[i].low, ranges[i].high);
+    if (s->token && !guard_is_token(s->token))
+        return error_set(err, EXIT_USAGE, "--token: must be at least 8 letters, digits and -._~");
+    if (!s->gallery.folder)
+        return error_set(err, EXIT_USAGE, "nothing to search in: give --gallery DIR");
+    return 0;
+}
+
+static int read_settings(struct settings *s, int argc, char **argv, struct error *err)
+{
+    const struct option_row rows[] = {
+        GALLERY_OPTIONS(s->gallery),
+        {"host", OPTION_TEXT, &s->host, "ADDRESS", "to listen on; beyond this machine it takes a token", 0},
+        {"port", OPTION_INT, &s->port, "N", "to listen on; 0: any that is free", 'p'},
+        {"token", OPTION_TEXT, &s->token, "TOKEN",
+         "that clients must have; other users see it here, not in OCLIP_TOKEN", 0},
+        {"clients", OPTION_INT, &s->clients, "N", "connections at once", 0},
+        {"max-body", OPTION_INT, &s->body_mib, "MIB", "of a request", 0},
+        SESSION_OPTIONS(s->session),
+        {0}};
+    int first = options_parse("serve", "--gallery DIR", "Serves the search of a folder of pictures over HTTP.", rows,
+                              argc, argv, err);
+    if (first < 0 || check_settings(s, err) != 0)
+        return -1;
+    return first == argc ? 0 : error_set(err, EXIT_USAGE, "%s: serve takes no words", argv[first]);
+}
+
+/* Every thread inherits that these are blocked; wait_for_end takes them. */
+static sigset_t block_signals(void)
+{
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    return ends;
+}
+
+static void wait_for_end(struct server *server, struct service *service, const sigset_t *ends)
+{
+    while (sigtimedwait(ends, NULL, &(struct timespec){.tv_sec = 1}) < 0 && !service_has_failed(service))
+        server_look_after(server);
+}
+
+static int run(const struct settings *s, const struct collection *pictures, const sigset_t *ends, struct error *err)
+{
+    size_t length = strlen(s->gallery.folder), folder_length = length + (s->gallery.folder[length - 1] != '/');
+    struct metrics *metrics = metrics_new();
+    struct service_options options = {.clip = s->session.clip,
+                                      .pictures = pictures,
+                                      .folder_length = folder_length,
+                                      .encode = session_encode(&s->session, ENCODE_EMBEDDINGS, "queries")};
+    options.encode.quiet = true;
+    struct gallery_service context = {.clip = s->session.clip,
+                                      .pictures = pictures,
+                                      .folder_length = folder_length,
+                                      .service = service_open(&options, metrics),
+                                      .metrics = metrics};
+    struct server_options listening = {.host = s->host,
+                                       .port = s->port,
+                                       .token = s->token,
+                                       .clients = s->clients,
+                                       .body_max = (size_t)s->body_mib << 20,
+                                       .routes = routes,
+                                       .context = &context};
+    struct server *server = NULL;
+    struct error failure;
+    int result = server_open(&server, &listening, metrics, err);
+    if (result == 0) {
+        puts(server_url(server));
+        fflush(stdout);
+        wait_for_end(server, context.service, ends);
+        server_quiesce(server);
+    }
+    server_close(server);
+    if (service_close(context.service, &failure) != 0 && result == 0) {
+        *err = failure;
+        result = -1;
+    }
+    metrics_free(metrics);
+    return result;
+}
+
+static int serve(const struct settings *s, const sigset_t *ends, struct error *err)
+{
+    struct gallery gallery;
+    struct collection pictures;
+    if (gallery_open(&gallery, &s->session, &s->gallery, err) != 0)
+        return -1;
+    collection_fill(&pictures, s->session.dev, &gallery.paths, gallery.photos, gallery.rows, gallery.dim);
+    int result = run(s, &pictures, ends, err);
+    collection_free(&pictures);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    struct error err = {0};
+    struct settings s = {.host = "127.0.0.1", .port = 8080, .clients = 256, .body_mib = 16};
+    if (read_settings(&s, argc, argv, &err) != 0 || session_open(&s.session, &err) != 0)
+        return error_report(&err);
+    sigset_t ends = block_signals();
+    int result = serve(&s, &ends, &err);
+    session_close(&s.session);
+    return result == 0 ? EXIT_OK : error_report(&err);
+}
