@@ -1,8 +1,10 @@
 /* Checkpoints: the trained part of the arena with its moments, and the position in the run. Model folders.
  *
  * A checkpoint is a folder, checkpoints/step-00001234, that holds arena.safetensors and then state.json. It is written
- * under another name and renamed when whole, so that whatever has the right name can be trusted. The two newest stay.
+ * under another name and renamed when whole, so that whatever has the right name can be trusted, at whatever moment a
+ * run is killed (tests/peers/kill.py). The two newest stay.
  */
+#define _GNU_SOURCE
 #include "runtime/ops/loss_scale.h"
 #include "runtime/util/json.h"
 #include "trainer/trainer.h"
@@ -83,15 +85,19 @@ static int write_state(const struct trainer *t, const char *folder, struct error
     return result;
 }
 
+/* Under another name first, so that half of it is never taken for a checkpoint; with what a killed run left in it. */
 static void remove_checkpoint(const char *folder)
 {
-    static const char *const names[] = {"arena.safetensors", "state.json"};
-    for (int i = 0; i < 2; i++) {
-        char *path = path_join(folder, names[i]);
-        unlink(path);
-        free(path);
-    }
+    char *gone = mem_format("%s.gone", folder);
+    DIR *stream = opendir(rename(folder, gone) == 0 ? gone : folder);
+    for (struct dirent *entry; stream && (entry = readdir(stream));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            unlinkat(dirfd(stream), entry->d_name, 0);
+    if (stream)
+        closedir(stream);
+    rmdir(gone);
     rmdir(folder);
+    free(gone);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -99,13 +105,13 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)b, *(char *const *)a);
 }
 
-/* Checkpoint folders, the newest first. */
-static struct string_list list_checkpoints(const char *folder)
+/* Checkpoint folders, the newest first, or what was on its way to be one or to be removed when a run was killed. */
+static struct string_list list_checkpoints(const char *folder, bool whole)
 {
     struct string_list list = {0};
     DIR *stream = opendir(folder);
     for (struct dirent *entry; stream && (entry = readdir(stream));)
-        if (strncmp(entry->d_name, "step-", 5) == 0 && !strchr(entry->d_name, '.')) {
+        if (strncmp(entry->d_name, "step-", 5) == 0 && !strchr(entry->d_name, '.') == whole) {
             char *path = path_join(folder, entry->d_name);
             string_list_add(&list, path);
             free(path);
@@ -117,26 +123,43 @@ static struct string_list list_checkpoints(const char *folder)
     return list;
 }
 
+/* The same step may have been saved before: by the run that this one goes on from, or by another of its name. */
+static int put_in_place(const char *final, const char *partial, struct error *err)
+{
+    char *before = mem_format("%s.before", final);
+    bool replaces = rename(final, before) == 0;
+    int result = rename(partial, final) == 0 ? 0 : error_set(err, EXIT_FAILED, "%s: cannot rename it", partial);
+    if (result == 0)
+        remove_checkpoint(before);
+    else if (replaces && rename(before, final) != 0)
+        error_wrap(err, "what was %s is now %s", final, before);
+    free(before);
+    return result;
+}
+
+static void remove_all(struct string_list list, size_t from)
+{
+    for (size_t i = from; i < list.count; i++)
+        remove_checkpoint(list.items[i]);
+    string_list_free(&list);
+}
+
 static int write_checkpoint(struct trainer *t, struct error *err)
 {
     char *parent = path_join(t->folder, "checkpoints");
     char *final = mem_format("%s/step-%08d", parent, t->position.step), *partial = mem_format("%s.partial", final);
+    remove_all(list_checkpoints(parent, false), 0);
     int result = file_make_folders(partial, err);
     if (result == 0)
         result = write_arena(t, partial, err);
     if (result == 0)
         result = write_state(t, partial, err);
-    if (result == 0) {
-        remove_checkpoint(final); /* the same step again, after a resume: equal by construction */
-        if (rename(partial, final) != 0)
-            result = error_set(err, EXIT_FAILED, "%s: cannot rename it into place", partial);
-    }
+    if (result == 0)
+        result = put_in_place(final, partial, err);
     if (result != 0)
         remove_checkpoint(partial);
-    struct string_list old = list_checkpoints(parent);
-    for (size_t i = KEPT; result == 0 && i < old.count; i++)
-        remove_checkpoint(old.items[i]);
-    string_list_free(&old);
+    else
+        remove_all(list_checkpoints(parent, true), KEPT);
     free(partial);
     free(final);
     free(parent);
@@ -294,7 +317,7 @@ done:
 bool trainer_is_saved(const struct trainer *t)
 {
     char *parent = path_join(t->folder, "checkpoints");
-    struct string_list list = list_checkpoints(parent);
+    struct string_list list = list_checkpoints(parent, true);
     bool saved = list.count > 0;
     string_list_free(&list);
     free(parent);
@@ -304,7 +327,7 @@ bool trainer_is_saved(const struct trainer *t)
 int trainer_resume(struct trainer *t, struct error *err)
 {
     char *parent = path_join(t->folder, "checkpoints");
-    struct string_list list = list_checkpoints(parent);
+    struct string_list list = list_checkpoints(parent, true);
     int result = 1;
     if (list.count) {
         result = read_state(t, list.items[0], err) == 0 && read_arena(t, list.items[0], err) == 0 ? 0 : -1;
