@@ -72,15 +72,13 @@ for name in in-parts at-once; do
 done
 [ -s "$scratch/at-once.losses" ] || complain "at-once: no losses in out.log"
 same in-parts.losses at-once.losses
-refuses 2 no-smoothing "--label-smoothing 1" $few --model tiny --label-smoothing 1
-refuses 2 no-parts "--accum-freq 0" $few --model tiny --accum-freq 0
 
 # ---- a teacher changes what is learnt; what excludes it is said ----
 
 run 0 taught $few --model tiny --dropout 0 --distill-model "$scratch/overfit/model" --batch-size 8 --accum-freq 2
 cmp -s "$scratch/taught/model/model.safetensors" "$scratch/at-once/model/model.safetensors" &&
     complain "taught: the teacher changed nothing"
-refuses 2 no-weight "--distill-weight 0" $few --model tiny --distill-model "$scratch/overfit/model" --distill-weight 0
+refuses 2 no-weight "--distill-weight: 0" $few --model tiny --distill-model "$scratch/overfit/model" --distill-weight 0
 refuses 2 no-teacher "excludes --lock-image" $few --model tiny --distill-model "$scratch/overfit/model" --lock-image
 
 # ---- how photos are turned is saved with the model ----
@@ -193,11 +191,10 @@ run 0 second $locked --model "$scratch/first/model" --batch-size 32 --epochs 1 -
 awk -v a="$(val_loss first)" -v b="$(val_loss second)" 'BEGIN { exit !(a > 1 && (a - b) ^ 2 < 1e-8) }' ||
     complain "a validation loss of $(val_loss first) became $(val_loss second) once the model was saved and opened"
 
-# ---- options, devices and folders ----
+# ---- devices and folders (options: test_settings.sh) ----
 
 plain="$tiny --train-data $scratch/pairs.csv"
 refuses 2 option "did you mean --name" $plain --nmae x
-refuses 2 batch "--batch-size 1: a contrastive loss needs at least 2 pairs" $plain --batch-size 1
 refuses 3 device "no device matches --device 99" $plain --device 99
 says "device 0 (0:0)"
 under="env OCL_ICD_VENDORS=/nonexistent"

@@ -40,8 +40,8 @@ static struct settings parse(char **argv)
     struct settings s = {.device = "auto", .precision = "fp32", .batch_size = 32, .lr = 1e-3};
     const struct option_row rows[] = {{"device", OPTION_TEXT, &s.device, "SPEC", "the device", 'd'},
                                       {"precision", OPTION_TEXT, &s.precision, "fp32|fp16|bf16", "arithmetic", 0},
-                                      {"batch-size", OPTION_INT, &s.batch_size, "N", "pairs a step", 0},
-                                      {"lr", OPTION_REAL, &s.lr, "RATE", "learning rate", 0},
+                                      {"batch-size", OPTION_INT, &s.batch_size, "N in [1, 512]", "pairs a step", 0},
+                                      {"lr", OPTION_REAL, &s.lr, "RATE in (-1, inf)", "learning rate", 0},
                                       {"quiet", OPTION_FLAG, &s.quiet, NULL, "only errors", 'q'},
                                       {"images", OPTION_LIST, &s.images, "FILE...", "pictures", 0},
                                       {0}};
@@ -144,6 +144,9 @@ static void options_refuse_what_is_wrong(void **state)
         {{"-x"}, {"-x", "no such option"}},
         {{"--batch-size", "3.5"}, {"--batch-size", "whole number"}},
         {{"--batch-size", "4294967296"}, {"--batch-size", "32 bits"}},
+        {{"--batch-size", "0"}, {"--batch-size", "0 is not in [1, 512]"}},
+        {{"--batch-size", "513"}, {"--batch-size", "513 is not in [1, 512]"}},
+        {{"--lr", "-1"}, {"--lr", "-1 is not in (-1, inf)"}},
         {{"--lr", "fast"}, {"--lr", "'fast'"}},
         {{"--lr", "inf"}, {"--lr", "finite"}},
         {{"--lr"}, {"--lr", "RATE"}},

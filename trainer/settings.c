@@ -27,7 +27,7 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
          "photos and captions: a table, JSON file, folder or tar shards, a/{000..012}.tar; several joined by ::", 0},
         {"dataset-type", OPTION_TEXT, &s->dataset_type, "auto|csv|coco|karpathy|webdataset|folder|classes|synthetic",
          "what --train-data and --val-data are", 0},
-        {"train-num-samples", OPTION_INT, &s->train_num_samples, "N",
+        {"train-num-samples", OPTION_INT, &s->train_num_samples, "N in [2, inf)",
          "samples an epoch: shards are streamed then; of synthetic data, all", 0},
         {"train-data-upsampling-factors", OPTION_TEXT, &s->upsampling, "F::F",
          "how often shards of each source are drawn, with replacement", 0},
@@ -38,11 +38,11 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
          "augmentation: scale=0.9,1.0 ratio=0.75,1.33 color_jitter=0.4,0.4,0.4,0.1 color_jitter_prob gray_scale_prob "
          "hflip",
          0},
-        {"max-bad-samples", OPTION_REAL, &s->max_bad_samples, "PART", "stop when more of the samples cannot be used",
-         0},
+        {"max-bad-samples", OPTION_REAL, &s->max_bad_samples, "PART in [0, 1]",
+         "stop when more of the samples cannot be used", 0},
         {"val-data", OPTION_TEXT, &s->val_data, "PATH",
          "to validate on, in the same forms; without it --val-split is held out", 0},
-        {"val-split", OPTION_REAL, &s->val_split, "PART", "part of the photos held out for validation", 0},
+        {"val-split", OPTION_REAL, &s->val_split, "PART in [0, 1)", "part of the photos held out for validation", 0},
         {"image-root", OPTION_TEXT, &s->image_root, "DIR", "where the photos are (default: beside the table)", 0},
         {"csv-img-key", OPTION_TEXT, &s->image_key, "NAME", "column of the photo's name (default: found out)", 0},
         {"csv-caption-key", OPTION_TEXT, &s->caption_key, "NAME", "column of the caption (default: found out)", 0},
@@ -50,7 +50,7 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"every-caption", OPTION_FLAG, &s->every_caption, NULL,
          "an epoch is every caption, not every photo with one of its captions", 0},
         {"no-shuffle", OPTION_FLAG, &s->no_shuffle, NULL, "photos in the order of the table, first captions", 0},
-        {"workers", OPTION_INT, &s->workers, "N", "decoding threads (0: one a processor)", 0},
+        {"workers", OPTION_INT, &s->workers, "N in [0, 1024]", "decoding threads (0: one a processor)", 0},
         {"exif-orientation", OPTION_FLAG, &s->exif_orientation, NULL,
          "turn photos upright; the model remembers it (models of others see photos as they are stored)", 0},
         {"image-model", OPTION_TEXT, &s->image_model, "DIR", "pretrained image tower (DINOv2, ViT, timm ViT or ResNet)",
@@ -60,34 +60,36 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"head", OPTION_TEXT, &s->head, "mlp|linear", "projection heads", 0},
         {"loss", OPTION_TEXT, &s->loss, "clip|siglip", "softmax over the batch, or a sigmoid a pair (the model's own)",
          0},
-        {"embed-dim", OPTION_INT, &s->embed_dim, "N", "width of the shared space", 0},
-        {"max-tokens", OPTION_INT, &s->max_tokens, "N", "longest text (0: what the tokenizer was made for)", 0},
+        {"embed-dim", OPTION_INT, &s->embed_dim, "N in [1, 65536]", "width of the shared space", 0},
+        {"max-tokens", OPTION_INT, &s->max_tokens, "N in [0, inf)", "longest text (0: what the tokenizer was made for)",
+         0},
         {"lock-image", OPTION_FLAG, &s->lock_image, NULL, "do not train the image tower; its features are cached", 0},
         {"lock-text", OPTION_FLAG, &s->lock_text, NULL, "do not train the text tower; its features are cached", 0},
-        {"batch-size", OPTION_INT, &s->batch_size, "N", "pairs a step", 'b'},
-        {"accum-freq", OPTION_INT, &s->accum_freq, "N",
+        {"batch-size", OPTION_INT, &s->batch_size, "N in [2, 16777216]", "pairs a step", 'b'},
+        {"accum-freq", OPTION_INT, &s->accum_freq, "N in [1, 8388608]",
          "the loss is over N x --batch-size pairs, whose towers are run --batch-size at a time, twice", 0},
-        {"label-smoothing", OPTION_REAL, &s->label_smoothing, "PART", "part of each target spread over the batch", 0},
-        {"hard-negatives", OPTION_REAL, &s->hard_negatives, "BETA",
+        {"label-smoothing", OPTION_REAL, &s->label_smoothing, "PART in [0, 1)",
+         "part of each target spread over the batch", 0},
+        {"hard-negatives", OPTION_REAL, &s->hard_negatives, "BETA in [0, inf)",
          "wrong pairs weigh by exp(BETA x logit) (0: all the same)", 0},
         {"distill-model", OPTION_TEXT, &s->distill_model, "DIR", "learn from this model's softmax as well", 0},
-        {"distill-weight", OPTION_REAL, &s->distill_weight, "W", "of its cross-entropy in the loss", 0},
+        {"distill-weight", OPTION_REAL, &s->distill_weight, "W in (0, inf)", "of its cross-entropy in the loss", 0},
         {"same-photo-negatives", OPTION_FLAG, &s->same_photo_negatives, NULL,
          "captions of one photo in a batch are wrong for each other (they are right)", 0},
-        {"epochs", OPTION_INT, &s->epochs, "N", "passes over the data", 0},
-        {"max-steps", OPTION_INT, &s->max_steps, "N", "stop after so many steps (0: by --epochs)", 0},
-        {"lr", OPTION_REAL, &s->lr, "RATE", "learning rate of towers and heads", 0},
-        {"lr-image", OPTION_REAL, &s->lr_image, "RATE", "of the image tower", 0},
-        {"lr-text", OPTION_REAL, &s->lr_text, "RATE", "of the text tower", 0},
-        {"lr-head", OPTION_REAL, &s->lr_head, "RATE", "of the heads and the logit scale", 0},
-        {"wd", OPTION_REAL, &s->wd, "DECAY", "weight decay of matrices", 0},
-        {"beta2", OPTION_REAL, &s->beta2, "B", "AdamW's second beta", 0},
-        {"eps", OPTION_REAL, &s->eps, "E", "AdamW's epsilon", 0},
-        {"grad-clip-norm", OPTION_REAL, &s->grad_clip, "NORM", "clip gradients to this norm (0: not)", 0},
+        {"epochs", OPTION_INT, &s->epochs, "N in [1, inf)", "passes over the data", 0},
+        {"max-steps", OPTION_INT, &s->max_steps, "N in [0, inf)", "stop after so many steps (0: by --epochs)", 0},
+        {"lr", OPTION_REAL, &s->lr, "RATE in [0, inf)", "learning rate of towers and heads", 0},
+        {"lr-image", OPTION_REAL, &s->lr_image, "RATE in [0, inf)", "of the image tower", 0},
+        {"lr-text", OPTION_REAL, &s->lr_text, "RATE in [0, inf)", "of the text tower", 0},
+        {"lr-head", OPTION_REAL, &s->lr_head, "RATE in [0, inf)", "of the heads and the logit scale", 0},
+        {"wd", OPTION_REAL, &s->wd, "DECAY in [0, inf)", "weight decay of matrices", 0},
+        {"beta2", OPTION_REAL, &s->beta2, "B in [0, 1)", "AdamW's second beta", 0},
+        {"eps", OPTION_REAL, &s->eps, "E in [0, inf)", "AdamW's epsilon", 0},
+        {"grad-clip-norm", OPTION_REAL, &s->grad_clip, "NORM in [0, inf)", "clip gradients to this norm (0: not)", 0},
         {"grad-checkpointing", OPTION_FLAG, &s->grad_checkpointing, NULL,
          "less memory: run each block of the towers again in the backward pass", 0},
-        {"dropout", OPTION_REAL, &s->dropout, "P", "dropout in the heads; 0 turns the towers' off too", 0},
-        {"warmup", OPTION_INT, &s->warmup, "STEPS", "steps of linear warm-up", 0},
+        {"dropout", OPTION_REAL, &s->dropout, "P in [0, 1)", "dropout in the heads; 0 turns the towers' off too", 0},
+        {"warmup", OPTION_INT, &s->warmup, "STEPS in [0, inf)", "steps of linear warm-up", 0},
         {"lr-scheduler", OPTION_TEXT, &s->scheduler_name, "cosine|const|plateau", "learning-rate schedule", 0},
         {"seed", OPTION_INT, &s->seed, "N", "of everything random", 0},
         {"recipe", OPTION_TEXT, &s->recipe, "default|seed",
@@ -96,8 +98,10 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
         {"name", OPTION_TEXT, &s->name, "NAME", "folder of this run inside --out (default: date and time)", 0},
         {"resume", OPTION_TEXT, &s->resume, "DIR", "go on from the last checkpoint of this run, or of the \"latest\"",
          0},
-        {"save-frequency", OPTION_INT, &s->save_frequency, "EPOCHS", "between checkpoints (0: about one a minute)", 0},
-        {"log-every-n-steps", OPTION_INT, &s->log_every, "N", "lines in out.log (0: about one a second)", 0},
+        {"save-frequency", OPTION_INT, &s->save_frequency, "EPOCHS in [0, inf)",
+         "between checkpoints (0: about one a minute)", 0},
+        {"log-every-n-steps", OPTION_INT, &s->log_every, "N in [0, inf)", "lines in out.log (0: about one a second)",
+         0},
         {"profile", OPTION_TEXT, &s->profile, "FILE",
          "write a trace of every kernel, for chrome://tracing or Perfetto, and print where the time went", 0},
         {"quiet", OPTION_FLAG, &s->quiet, NULL, "only errors", 'q'},
@@ -161,12 +165,8 @@ static int read_augmentation(struct settings *s, struct error *err)
 
 static int check_data(const struct settings *s, struct error *err)
 {
-    if (s->train_num_samples < 0 || s->train_num_samples == 1)
-        return error_set(err, EXIT_USAGE, "--train-num-samples %d: at least 2", s->train_num_samples);
     if (strcmp(s->dataset_type, "synthetic") == 0 && s->train_num_samples == 0)
         return error_set(err, EXIT_USAGE, "--dataset-type synthetic: say how much by --train-num-samples N");
-    if (!(s->max_bad_samples >= 0 && s->max_bad_samples <= 1))
-        return error_set(err, EXIT_USAGE, "--max-bad-samples %g is not in [0, 1]", s->max_bad_samples);
     return 0;
 }
 
@@ -178,28 +178,15 @@ static int check(struct settings *s, struct error *err)
     for (int i = 0; i < 3; i++)
         if (strcmp(s->scheduler_name, names[i]) == 0)
             s->scheduler = (enum scheduler)i;
-    if (s->batch_size < 2)
-        return error_set(err, EXIT_USAGE, "--batch-size %d: a contrastive loss needs at least 2 pairs", s->batch_size);
-    if (s->accum_freq < 1 || s->accum_freq > (1 << 24) / s->batch_size)
-        return error_set(err, EXIT_USAGE, "--accum-freq %d is not 1 to %d", s->accum_freq, (1 << 24) / s->batch_size);
-    if (!(s->label_smoothing >= 0 && s->label_smoothing < 1))
-        return error_set(err, EXIT_USAGE, "--label-smoothing %g is not in [0, 1)", s->label_smoothing);
-    if (!(s->hard_negatives >= 0))
-        return error_set(err, EXIT_USAGE, "--hard-negatives %g is below 0", s->hard_negatives);
-    if (!(s->distill_weight > 0))
-        return error_set(err, EXIT_USAGE, "--distill-weight %g is not above 0", s->distill_weight);
+    if (s->accum_freq > (1 << 24) / s->batch_size)
+        return error_set(err, EXIT_USAGE, "--accum-freq: %d is not in [1, %d], with --batch-size %d", s->accum_freq,
+                         (1 << 24) / s->batch_size, s->batch_size);
     if (s->distill_model && (s->lock_image || s->lock_text || s->hard_negatives > 0))
         return error_set(err, EXIT_USAGE,
                          "--distill-model excludes --lock-image, --lock-text (a teacher looks at each photo and text "
                          "anew) and --hard-negatives");
-    if (s->val_split < 0 || s->val_split >= 1)
-        return error_set(err, EXIT_USAGE, "--val-split %g is not a part of 1", s->val_split);
-    if (s->dropout < 0 || s->dropout >= 1)
-        return error_set(err, EXIT_USAGE, "--dropout %g is not in [0, 1)", s->dropout);
-    if (s->epochs < 1 || s->embed_dim < 1 || s->max_steps < 0 || s->warmup < 0 || s->max_tokens < 0)
-        return error_set(err, EXIT_USAGE, "--epochs and --embed-dim are at least 1, and no count is negative");
     if (s->separator_text && strcmp(s->separator_text, "tab") != 0 && strlen(s->separator_text) != 1)
-        return error_set(err, EXIT_USAGE, "--csv-separator \"%s\" is neither one character nor \"tab\"",
+        return error_set(err, EXIT_USAGE, "--csv-separator: '%s' is neither one character nor \"tab\"",
                          s->separator_text);
     if (s->model && (s->image_model || s->text_model))
         return error_set(err, EXIT_USAGE, "--model excludes --image-model and --text-model");

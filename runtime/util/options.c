@@ -128,13 +128,37 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
+/* "[0, 1)" of "N in [0, 1)"; NULL: any number. */
+static const char *range_of(const struct option_row *row)
+{
+    const char *in = row->kind == OPTION_INT || row->kind == OPTION_REAL ? strstr(row->argument, " in ") : NULL;
+    return in ? in + strlen(" in ") : NULL;
+}
+
+static double number_of(const struct option_row *row)
+{
+    return row->kind == OPTION_INT ? *(const int *)row->value : *(const double *)row->value;
+}
+
+/* Whether a number lies in "[low, high)": a bracket includes its end. */
+static bool is_within(const char *range, double number)
+{
+    char *at;
+    double low = strtod(range + 1, &at), high = strtod(at + 1, &at);
+    return (*range == '[' ? number >= low : number > low) && (*at == ']' ? number <= high : number < high);
+}
+
 /* `source` is how the user wrote it: "--lr", "-k" or "OCLIP_LR". */
 static int assign(const struct option_row *row, const char *source, const char *text, struct error *err)
 {
+    const char *range = range_of(row);
     if (row->kind != OPTION_FLAG && !is_choice(row->argument, text))
         return error_set(err, EXIT_USAGE, "%s: '%s' is not one of %s", source, text, row->argument);
     if (!kinds[row->kind].assign(row->value, text))
-        return error_set(err, EXIT_USAGE, "%s: '%s' is not %s", source, text, kinds[row->kind].expected);
+        return error_set(err, EXIT_USAGE, "%s: '%s' is not %s%s%s", source, text, kinds[row->kind].expected,
+                         range ? " in " : "", range ? range : "");
+    if (range && !is_within(range, number_of(row)))
+        return error_set(err, EXIT_USAGE, "%s: %s is not in %s", source, text, range);
     return 0;
 }
 

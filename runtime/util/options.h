@@ -3,7 +3,7 @@
  *     struct settings { const char *device; int batch_size; double lr; bool quiet; } s = {"auto", 32, 1e-3, false};
  *     const struct option_row rows[] = {
  *         {"device", OPTION_TEXT, &s.device, "SPEC", "the OpenCL device (see tools/devices)"},
- *         {"batch-size", OPTION_INT, &s.batch_size, "N", "pairs a step"},
+ *         {"batch-size", OPTION_INT, &s.batch_size, "N in [1, inf)", "pairs a step"},
  *         {"lr", OPTION_REAL, &s.lr, "RATE", "learning rate"},
  *         {"quiet", OPTION_FLAG, &s.quiet, NULL, "only errors"},
  *         {0}};
@@ -22,11 +22,11 @@
 #include "runtime/util/error.h"
 
 enum option_kind {
-    OPTION_FLAG,  /* value: bool *, set to true */
-    OPTION_INT,   /* value: int * */
-    OPTION_REAL,  /* value: double * */
-    OPTION_TEXT,  /* value: const char **, points into argv or the environment */
-    OPTION_LIST,  /* value: struct option_list * */
+    OPTION_FLAG, /* value: bool *, set to true */
+    OPTION_INT,  /* value: int * */
+    OPTION_REAL, /* value: double * */
+    OPTION_TEXT, /* value: const char **, points into argv or the environment */
+    OPTION_LIST, /* value: struct option_list * */
 };
 
 struct option_list {
@@ -38,7 +38,8 @@ struct option_row {
     const char *name; /* without the dashes */
     enum option_kind kind;
     void *value;          /* holds the default when parsing begins */
-    const char *argument; /* how help names the value, or "a|b|c": then only these are accepted */
+    const char *argument; /* how help names the value, or "a|b|c": then only these are accepted; "N in [0, 1)": so with
+                             numbers */
     const char *help;
     char letter; /* optional short form: 'k' for -k */
 };

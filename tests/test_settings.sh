@@ -1,0 +1,80 @@
+# Each wrong value of an option of ./trainer gives one line with the option, the value and what is allowed, before any
+# data is looked at: it would be missed, and that is another exit code.
+set -eu
+trainer=${OCLIP_BUILD:-build}/trainer
+failed=0
+
+complain() {
+    echo "FAILED: $1"
+    failed=1
+}
+
+# refuses MESSAGE WORDS...
+refuses() {
+    code=0 wanted=$1
+    shift
+    said=$("$trainer" --train-data /nowhere "$@" 2>&1) || code=$?
+    [ "$code" = 2 ] || complain "$*: exit code $code, not 2: $said"
+    case $said in
+    "oclip: $wanted"*) ;;
+    *) complain "$*: not \"$wanted\" but: $said" ;;
+    esac
+    [ "$(echo "$said" | wc -l)" = 1 ] || complain "$*: more than a line: $said"
+}
+
+# wrong OPTION VALUE ALLOWED
+wrong() {
+    refuses "--$1: $2 is not in $3" "--$1" "$2"
+}
+not_one() {
+    refuses "--$1: '$2' is not one of $3" "--$1" "$2"
+}
+
+for option in lr lr-image lr-text lr-head wd eps hard-negatives grad-clip-norm; do
+    wrong $option -1 "[0, inf)"
+    for value in 1e-3x nan 1e999 ""; do refuses "--$option: '$value' is not a finite number in [0, inf)" --$option "$value"; done
+done
+for option in max-steps max-tokens warmup save-frequency log-every-n-steps; do
+    wrong $option -1 "[0, inf)"
+    for value in 1.5 99999999999; do
+        refuses "--$option: '$value' is not a whole number of 32 bits in [0, inf)" --$option $value
+    done
+done
+for option in label-smoothing val-split dropout beta2; do
+    wrong $option 1 "[0, 1)"
+    wrong $option -0.1 "[0, 1)"
+done
+wrong max-bad-samples 1.1 "[0, 1]"
+wrong epochs 0 "[1, inf)"
+wrong embed-dim 0 "[1, 65536]"
+wrong batch-size 1 "[2, 16777216]"
+wrong accum-freq 0 "[1, 8388608]"
+wrong train-num-samples 1 "[2, inf)"
+wrong workers 1025 "[0, 1024]"
+refuses "--accum-freq: 100000 is not in [1, 16384], with --batch-size 1024" --batch-size 1024 --accum-freq 100000
+refuses "--seed: 'x' is not a whole number of 32 bits" --seed x
+
+not_one precision fp8 "fp32|bf16|fp16"
+not_one tune long "off|quick|full"
+not_one dataset-type zip "auto|csv|coco|karpathy|webdataset|folder|classes|synthetic"
+not_one split all "train|val|test"
+not_one head conv "mlp|linear"
+not_one loss l2 "clip|siglip"
+not_one lr-scheduler step "cosine|const|plateau"
+not_one recipe best "default|seed"
+refuses "--csv-separator: ',,' is neither one character nor \"tab\"" --csv-separator ,,
+refuses "--aug-cfg zoom=2: the keys are scale, ratio," --aug-cfg zoom=2
+refuses "--model excludes --image-model and --text-model" --model tiny --image-model a --text-model b
+refuses "--image-model and --text-model go together" --image-model a
+refuses "--quiet: takes no value, but '1' was given" --quiet=1
+refuses "--nmae: no such option; did you mean --name?" --nmae x
+
+options=$("$trainer" --help | sed -n 's/^ *\(-., \)\{0,1\}--\([a-z0-9-]*\) [A-Z"a-z].*/\2/p' | grep -v '^help$')
+for option in $options; do
+    case $("$trainer" --help | grep -A1 -e "--$option ") in
+    *\[flag*) ;;
+    *) refuses "--$option: needs a value (" "--$option" ;;
+    esac
+done
+OCLIP_LR=-1 refuses "OCLIP_LR: -1 is not in [0, inf)"
+exit $failed
