@@ -283,12 +283,10 @@ static int open_all(struct trainer *t, struct error *err)
     report_note(t, "%d photos to train on, %d to validate on; %d steps of %d pairs in %d epochs; run folder %s",
                 t->data.train.photo_count, t->data.val.photo_count, t->total_steps, settings_step_pairs(&t->settings),
                 t->settings.epochs, t->folder);
-    if (!t->settings.resume)
-        return 0;
-    int found = trainer_resume(t, err);
+    int found = t->settings.resume ? trainer_resume(t, err) : 1;
     if (found == 0)
         report_note(t, "resumed at epoch %d, step %d", t->position.epoch + 1, t->position.step);
-    return found < 0 ? -1 : 0;
+    return found < 0 ? -1 : report_start(t, err);
 }
 
 /* However the run ended: what failed may be what the trace shows. */
@@ -331,7 +329,7 @@ static bool save_is_due(const struct trainer *t, double *saved_at)
 
 static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct error *err)
 {
-    double start = clock_seconds();
+    double start = t->logged_at = clock_seconds();
     int first_step = t->position.step;
     if (trainer_epoch(t, &stop_requested, err) != 0)
         return -1;
@@ -356,7 +354,6 @@ static int run(struct trainer *t, struct error *err)
 {
     double saved_at = clock_seconds();
     struct evaluation last = {0};
-    t->logged_at = saved_at;
     t->bar = progress_begin("training", t->total_steps, "steps", t->settings.quiet);
     while (t->position.step < t->total_steps && t->position.epoch < t->settings.epochs && !stop_requested)
         if (run_epoch(t, &last, err) != 0 || (save_is_due(t, &saved_at) && trainer_save(t, err) != 0))

@@ -1,34 +1,46 @@
-/* What a run says: the progress bar, out.log, results.jsonl. */
+/* What a run says: the progress bar, out.log, params.txt, records of steps and epochs, TensorBoard's curves. */
 #include "runtime/ops/loss_scale.h"
+#include "trainer/records.h"
+#include "trainer/tensorboard.h"
 #include "trainer/trainer.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static int open_log(FILE **stream, const char *folder, const char *name, struct error *err)
+int report_open(struct trainer *t, struct error *err)
 {
-    char *path = path_join(folder, name);
-    *stream = fopen(path, "a");
-    int result = *stream ? 0 : error_set(err, EXIT_FAILED, "%s: cannot be written", path);
-    free(path);
+    char *params = path_join(t->folder, "params.txt"), *log = path_join(t->folder, "out.log");
+    int result = settings_write(&t->settings, params, err);
+    if (result == 0 && !(t->log = fopen(log, "a")))
+        result = error_set(err, EXIT_FAILED, "%s: cannot be written", log);
+    free(params);
+    free(log);
     return result;
 }
 
-int report_open(struct trainer *t, struct error *err)
+int report_start(struct trainer *t, struct error *err)
 {
-    if (open_log(&t->log, t->folder, "out.log", err) != 0)
+    const int step = t->position.step;
+    if (records_open(&t->results, t->folder, "results.jsonl", step, err) != 0 ||
+        records_open(&t->steps, t->folder, "steps.jsonl", step, err) != 0)
         return -1;
-    return open_log(&t->results, t->folder, "results.jsonl", err);
+    if (strcmp(t->settings.report_to, "tensorboard") != 0)
+        return 0;
+    char *folder = path_join(t->folder, "tensorboard");
+    int result = tensorboard_open(&t->events, folder, step, err);
+    free(folder);
+    return result;
 }
 
 void report_close(struct trainer *t)
 {
-    if (t->log)
-        fclose(t->log);
-    if (t->results)
-        fclose(t->results);
+    FILE *const streams[] = {t->log, t->results, t->steps, t->examples, t->events};
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
+        if (streams[i])
+            fclose(streams[i]);
 }
 
 static void write_log(struct trainer *t, const char *text)
@@ -71,6 +83,32 @@ static void report_skipped(struct trainer *t)
     t->skipped = skipped;
 }
 
+static void write_scalar(struct trainer *t, const char *tag, int step, double value)
+{
+    if (t->events)
+        tensorboard_scalar(t->events, tag, step, value);
+}
+
+/* losses [t->unlogged], of the steps since the last line. */
+static void record_steps(struct trainer *t, const float *losses)
+{
+    double seconds = clock_seconds() - t->logged_at;
+    double pairs_per_s = seconds > 0 ? t->unlogged * settings_step_pairs(&t->settings) / seconds : 0;
+    for (int i = 0; i < t->unlogged; i++) {
+        int step = t->position.step - t->unlogged + 1 + i;
+        double rate = t->settings.lr_head * schedule_factor(&t->schedule, step - 1);
+        record_write(t->steps,
+                     json_pack("{s:i, s:i, s:o, s:f, s:f}", "step", step, "epoch", t->position.epoch + 1, "loss",
+                               record_number((double)losses[i]), "lr", rate, "pairs_per_s", pairs_per_s));
+        write_scalar(t, "train/loss", step, (double)losses[i]);
+        write_scalar(t, "train/lr", step, rate);
+    }
+    write_scalar(t, "train/pairs_per_s", t->position.step, pairs_per_s);
+    fflush(t->steps);
+    if (t->events)
+        fflush(t->events);
+}
+
 /* Fetches the losses of all steps since the last line: the only place where training waits for the device. */
 void report_flush(struct trainer *t, double rate)
 {
@@ -88,6 +126,7 @@ void report_flush(struct trainer *t, double rate)
              sum / t->unlogged, rate);
     write_log(t, text);
     report_skipped(t);
+    record_steps(t, losses);
     t->epoch_loss += sum;
     t->epoch_losses += t->unlogged;
     t->unlogged = 0;
@@ -108,9 +147,23 @@ void report_step(struct trainer *t, double rate)
 static json_t *validation_json(const struct evaluation *e)
 {
     const double *i2t = e->recall.image_to_text, *t2i = e->recall.text_to_image;
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "val_loss", e->loss, "text_retrieval_recall@1", i2t[0],
-                     "text_retrieval_recall@5", i2t[1], "text_retrieval_recall@10", i2t[2], "image_retrieval_recall@1",
-                     t2i[0], "image_retrieval_recall@5", t2i[1], "image_retrieval_recall@10", t2i[2]);
+    return json_pack("{s:o, s:f, s:f, s:f, s:f, s:f, s:f}", "val_loss", record_number(e->loss),
+                     "text_retrieval_recall@1", i2t[0], "text_retrieval_recall@5", i2t[1], "text_retrieval_recall@10",
+                     i2t[2], "image_retrieval_recall@1", t2i[0], "image_retrieval_recall@5", t2i[1],
+                     "image_retrieval_recall@10", t2i[2]);
+}
+
+/* All numbers that validation gave, as curves. */
+static void write_validation(struct trainer *t, const json_t *validation)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)validation, name, value)
+    {
+        char *tag = mem_format("val/%s", strcmp(name, "val_loss") == 0 ? "loss" : name);
+        write_scalar(t, tag, t->position.step, json_is_number(value) ? json_number_value(value) : (double)NAN);
+        free(tag);
+    }
 }
 
 void report_recall(char *text, size_t room, const struct evaluation *e)
@@ -126,17 +179,19 @@ void report_epoch(struct trainer *t, const struct evaluation *e, double seconds,
     bool validated = t->data.val.photo_count > 0;
     double waited = seconds > 0 ? t->epoch_waited / seconds : 0;
     json_t *line =
-        json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:I}", "epoch", t->position.epoch + 1, "step", t->position.step,
-                  "train_loss", loss, "lr", rate, "seconds", seconds, "pairs_per_s", pairs / seconds, "data_wait_share",
-                  waited, "bad_samples", (json_int_t)t->bad.known.list.count);
+        json_pack("{s:i, s:i, s:o, s:f, s:f, s:f, s:f, s:I}", "epoch", t->position.epoch + 1, "step", t->position.step,
+                  "train_loss", record_number(loss), "lr", rate, "seconds", seconds, "pairs_per_s", pairs / seconds,
+                  "data_wait_share", waited, "bad_samples", (json_int_t)t->bad.known.list.count);
     CHECK(line, "cannot make a line of results.jsonl");
-    if (validated)
-        json_object_update_new(line, validation_json(e));
-    char *text = json_dumps(line, JSON_REAL_PRECISION(6) | JSON_COMPACT);
-    fprintf(t->results, "%s\n", text);
+    if (validated) {
+        json_t *validation = validation_json(e);
+        write_validation(t, validation);
+        json_object_update_new(line, validation);
+    }
+    record_write(t->results, line);
     fflush(t->results);
-    free(text);
-    json_decref(line);
+    if (t->events)
+        fflush(t->events);
 
     char recall[160], summary[300];
     report_recall(recall, sizeof recall, e);

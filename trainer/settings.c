@@ -10,10 +10,11 @@ enum { UNSET = -1 };
 
 static const char purpose[] =
     "Trains a dual encoder (CLIP) on photos and captions. With no --train-data it trains on the sample that ships.\n"
-    "A run leaves DIR/model (the last model), DIR/best (best validation recall), DIR/checkpoints, out.log and\n"
-    "results.jsonl.";
+    "A run leaves DIR/model (the last model), DIR/best (best validation recall), DIR/checkpoints, report.html,\n"
+    "params.txt, out.log, results.jsonl, steps.jsonl and TensorBoard's files.";
 
-static int parse(struct settings *s, int argc, char **argv, struct error *err)
+enum { ROOM = 128 };
+static void list_options(struct option_row list[ROOM], struct settings *s)
 {
     const struct option_row rows[] = {
         {"device", OPTION_TEXT, &s->device, "SPEC", "OpenCL device: number, P:D, part of a name, gpu, cpu, auto", 0},
@@ -104,9 +105,19 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
          0},
         {"profile", OPTION_TEXT, &s->profile, "FILE",
          "write a trace of every kernel, for chrome://tracing or Perfetto, and print where the time went", 0},
+        {"report-to", OPTION_TEXT, &s->report_to, "tensorboard|none",
+         "where curves go beside report.html: event files in DIR/tensorboard", 0},
         {"quiet", OPTION_FLAG, &s->quiet, NULL, "only errors", 'q'},
         {0},
     };
+    _Static_assert(sizeof rows <= ROOM * sizeof *rows, "more options than there is room for");
+    memcpy(list, rows, sizeof rows);
+}
+
+static int parse(struct settings *s, int argc, char **argv, struct error *err)
+{
+    struct option_row rows[ROOM];
+    list_options(rows, s);
     int first = options_parse("trainer", "[options]", purpose, rows, argc, argv, err);
     if (first < 0)
         return -1;
@@ -227,6 +238,7 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         .split = "train",
         .max_bad_samples = 0.1,
         .recipe = "default",
+        .report_to = "tensorboard",
     };
     if (parse(s, argc, argv, err) != 0)
         return -1;
@@ -239,4 +251,18 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         apply_default_recipe(s);
     s->no_tower_dropout = s->dropout == 0;
     return check(s, err);
+}
+
+/* A rate that nobody named has become that of the towers. */
+int settings_write(const struct settings *settings, const char *path, struct error *err)
+{
+    struct settings decided = *settings;
+    struct option_row rows[ROOM];
+    struct file_writer writer;
+    decided.lr = decided.lr < 0 ? decided.lr_image : decided.lr;
+    list_options(rows, &decided);
+    if (file_create(&writer, path, err) != 0)
+        return -1;
+    options_write(writer.stream, rows);
+    return file_commit(&writer, err);
 }

@@ -51,6 +51,7 @@ struct settings {
     /* the run */
     const char *out, *name, *resume, *recipe, *scheduler_name;
     const char *profile; /* trace of every kernel; NULL: none */
+    const char *report_to;
     int save_frequency, log_every;
     bool quiet;
 };
@@ -59,5 +60,8 @@ struct settings {
 int settings_read(struct settings *settings, int argc, char **argv, struct error *err) MUST_CHECK;
 
 int settings_step_pairs(const struct settings *settings); /* pairs of a step */
+
+/* All options as they were decided, one a line (options_write). */
+int settings_write(const struct settings *settings, const char *path, struct error *err) MUST_CHECK;
 
 #endif

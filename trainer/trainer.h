@@ -52,7 +52,7 @@ struct trainer {
     int epoch_losses;
     double epoch_waited, all_waited, all_seconds; /* in which the device had no photos; of training steps in all */
     struct progress bar;
-    FILE *log, *results;
+    FILE *log, *results, *steps, *examples, *events; /* what report.c writes to; NULL: closed, or not wanted */
 };
 enum { LOSS_SLOTS = 512 };
 
@@ -71,7 +71,8 @@ bool trainer_is_saved(const struct trainer *t); /* whether there is a checkpoint
 void trainer_keep_best(struct trainer *t, const struct evaluation *evaluation);
 
 /* report.c */
-int report_open(struct trainer *t, struct error *err) MUST_CHECK;
+int report_open(struct trainer *t, struct error *err) MUST_CHECK;  /* once the folder is known */
+int report_start(struct trainer *t, struct error *err) MUST_CHECK; /* once it is known at which step the run goes on */
 void report_close(struct trainer *t);
 void report_note(struct trainer *t, const char *format, ...) PRINTF_LIKE(2, 3);   /* to stderr and out.log */
 void report_step(struct trainer *t, double rate);                                 /* after each step */

@@ -16,7 +16,7 @@ enum { LIST_CAPACITY = sizeof((struct option_list *)0)->items / sizeof(char *), 
 struct kind {
     const char *name, *expected;
     bool (*assign)(void *value, const char *text);
-    void (*print)(const void *value); /* the default, on stdout, with a blank before it */
+    void (*print)(FILE *stream, const void *value); /* with a blank before it */
 };
 
 static bool flag_assign(void *value, const char *text)
@@ -33,9 +33,9 @@ static bool flag_assign(void *value, const char *text)
     return false;
 }
 
-static void flag_print(const void *value)
+static void flag_print(FILE *stream, const void *value)
 {
-    printf(" %s", *(const bool *)value ? "on" : "off");
+    fprintf(stream, " %s", *(const bool *)value ? "on" : "off");
 }
 
 static bool int_assign(void *value, const char *text)
@@ -49,9 +49,9 @@ static bool int_assign(void *value, const char *text)
     return true;
 }
 
-static void int_print(const void *value)
+static void int_print(FILE *stream, const void *value)
 {
-    printf(" %d", *(const int *)value);
+    fprintf(stream, " %d", *(const int *)value);
 }
 
 static bool real_assign(void *value, const char *text)
@@ -64,9 +64,9 @@ static bool real_assign(void *value, const char *text)
     return true;
 }
 
-static void real_print(const void *value)
+static void real_print(FILE *stream, const void *value)
 {
-    printf(" %g", *(const double *)value);
+    fprintf(stream, " %g", *(const double *)value);
 }
 
 static bool text_assign(void *value, const char *text)
@@ -75,11 +75,11 @@ static bool text_assign(void *value, const char *text)
     return true;
 }
 
-static void text_print(const void *value)
+static void text_print(FILE *stream, const void *value)
 {
     const char *text = *(const char *const *)value;
     if (text)
-        printf(" %s", *text ? text : "\"\"");
+        fprintf(stream, " %s", *text ? text : "\"\"");
 }
 
 static bool list_assign(void *value, const char *text)
@@ -91,11 +91,11 @@ static bool list_assign(void *value, const char *text)
     return true;
 }
 
-static void list_print(const void *value)
+static void list_print(FILE *stream, const void *value)
 {
     const struct option_list *list = value;
     for (int i = 0; i < list->count; i++)
-        printf(" %s", list->items[i]);
+        fprintf(stream, " %s", list->items[i]);
 }
 
 static const struct kind kinds[] = {
@@ -198,7 +198,7 @@ static void print_help(const char *program, const char *words, const char *purpo
             printf("\n  %*s ", HELP_COLUMN, "");
         free(left);
         printf("%s [%s", row->help, kinds[row->kind].name);
-        kinds[row->kind].print(row->value);
+        kinds[row->kind].print(stdout, row->value);
         printf("; %s]\n", twin);
     }
     printf("  %-*s this list: [kind and default; environment twin]\n", HELP_COLUMN, "    --help");
@@ -358,4 +358,29 @@ int options_parse(const char *program, const char *words, const char *purpose, c
         first = -1;
     free(seen);
     return first;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    return strcmp((*(const struct option_row *const *)a)->name, (*(const struct option_row *const *)b)->name);
+}
+
+void options_write(FILE *stream, const struct option_row *rows)
+{
+    size_t count = 0;
+    while (rows[count].name)
+        count++;
+    const struct option_row **sorted = mem_new(count, sizeof *sorted); // [count]
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &rows[i];
+    if (count)
+        qsort(sorted, count, sizeof *sorted, compare_rows);
+    for (size_t i = 0; i < count; i++) {
+        for (const char *letter = sorted[i]->name; *letter; letter++)
+            putc(*letter == '-' ? '_' : *letter, stream);
+        putc(':', stream);
+        kinds[sorted[i]->kind].print(stream, sorted[i]->value);
+        putc('\n', stream);
+    }
+    free(sorted);
 }

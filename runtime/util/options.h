@@ -21,6 +21,8 @@
 
 #include "runtime/util/error.h"
 
+#include <stdio.h>
+
 enum option_kind {
     OPTION_FLAG, /* value: bool *, set to true */
     OPTION_INT,  /* value: int * */
@@ -47,5 +49,8 @@ struct option_row {
 /* Reorders argv so that words come last; returns the index of the first word, or -1. */
 int options_parse(const char *program, const char *words, const char *purpose, const struct option_row *rows, int argc,
                   char **argv, struct error *err) MUST_CHECK;
+
+/* Every option and its value, a line "batch_size: 32" each, by name, as open_clip's params.txt has them. */
+void options_write(FILE *stream, const struct option_row *rows);
 
 #endif
