@@ -10,7 +10,7 @@
 #define OCLIP_ANSWER_H
 
 #include "tools/finder.h"
-#include "tools/html.h"
+#include "tools/html_section.h"
 #include "tools/query.h"
 
 struct answer {

@@ -1,7 +1,7 @@
 #include "tools/request.h"
 
 #include "models/images/orientation.h"
-#include "tools/base64.h"
+#include "runtime/util/base64.h"
 #include "tools/text.h"
 
 #include <float.h>

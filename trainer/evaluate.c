@@ -1,5 +1,6 @@
 /* Validation loss and recall, over the photos held out. */
 #include "models/encoder.h"
+#include "trainer/examples.h"
 #include "trainer/trainer.h"
 
 #include <stdlib.h>
@@ -8,8 +9,9 @@
 /* Features of the validation photos and of all their captions. */
 struct val_set {
     int photos, texts;
-    float *image_rows, *text_rows; // [photos, image.features], [texts, text.features]
-    int *photo_of, *first_text;    // [texts], [photos]
+    float *image_rows, *text_rows;  // [photos, image.features], [texts, text.features]
+    int *photo_of, *first_text;     // [texts], [photos]
+    const char **names, **captions; // [photos], [texts]: of the data set
 };
 
 static void val_set_free(struct val_set *val)
@@ -18,6 +20,8 @@ static void val_set_free(struct val_set *val)
     free(val->text_rows);
     free(val->photo_of);
     free(val->first_text);
+    free(val->names);
+    free(val->captions);
 }
 
 static int image_rows(struct trainer *t, struct val_set *val, struct error *err)
@@ -30,20 +34,16 @@ static int image_rows(struct trainer *t, struct val_set *val, struct error *err)
                    width * sizeof(float));
         return 0;
     }
-    const char **paths = mem_new((size_t)val->photos, sizeof *paths);
-    for (int i = 0; i < val->photos; i++)
-        paths[i] = t->data.photos.items[t->data.val.photos[i]];
     struct encode_options options = {
         .workers = t->settings.workers, .quiet = t->settings.quiet, .label = "validation photos"};
     bool *bad = mem_new((size_t)val->photos, sizeof *bad);
-    int result = encode_images(val->image_rows, bad, t->clip, paths, (size_t)val->photos, &options, err);
+    int result = encode_images(val->image_rows, bad, t->clip, val->names, (size_t)val->photos, &options, err);
     for (int i = 0; i < val->photos; i++)
         if (bad[i]) {
-            bad_samples_add_photo(&t->bad, &t->clip->preprocess, paths[i]);
+            bad_samples_add_photo(&t->bad, &t->clip->preprocess, val->names[i]);
             memset(val->image_rows + (size_t)i * width, 0, width * sizeof(float));
         }
     free(bad);
-    free(paths);
     return result;
 }
 
@@ -56,13 +56,8 @@ static int text_rows(struct trainer *t, struct val_set *val, const int *texts, s
             memcpy(val->text_rows + (size_t)i * width, t->texts.rows + (size_t)texts[i] * width, width * sizeof(float));
         return 0;
     }
-    const char **items = mem_new((size_t)val->texts, sizeof *items);
-    for (int i = 0; i < val->texts; i++)
-        items[i] = t->data.texts.items[texts[i]];
     struct encode_options options = {.quiet = t->settings.quiet, .label = "validation captions"};
-    int result = encode_texts(val->text_rows, t->clip, items, (size_t)val->texts, &options, err);
-    free(items);
-    return result;
+    return encode_texts(val->text_rows, t->clip, val->captions, (size_t)val->texts, &options, err);
 }
 
 static int val_set_new(struct trainer *t, struct val_set *val, struct error *err)
@@ -74,11 +69,15 @@ static int val_set_new(struct trainer *t, struct val_set *val, struct error *err
     int *texts = mem_new((size_t)val->texts, sizeof *texts), filled = 0;
     val->photo_of = mem_new((size_t)val->texts, sizeof(int));
     val->first_text = mem_new((size_t)val->photos, sizeof(int));
+    val->names = mem_new((size_t)val->photos, sizeof *val->names);
+    val->captions = mem_new((size_t)val->texts, sizeof *val->captions);
     for (int i = 0; i < val->photos; i++) {
         int photo = t->data.val.photos[i];
+        val->names[i] = t->data.photos.items[photo];
         val->first_text[i] = filled;
         for (int text = first[photo]; text < first[photo + 1]; text++) {
             texts[filled] = text;
+            val->captions[filled] = t->data.texts.items[text];
             val->photo_of[filled++] = i;
         }
     }
@@ -136,6 +135,19 @@ static double validation_loss(struct trainer *t, const struct val_set *val)
     return batches ? sum / batches : 0;
 }
 
+static json_t *find_examples(const struct val_set *val, const float *images, const float *texts, int dim)
+{
+    return examples_find(&(struct examples_of){.images = images,
+                                               .texts = texts,
+                                               .photo_of = val->photo_of,
+                                               .first_text = val->first_text,
+                                               .photo_names = val->names,
+                                               .captions = val->captions,
+                                               .photos = val->photos,
+                                               .caption_count = val->texts,
+                                               .dim = dim});
+}
+
 int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err)
 {
     struct val_set val;
@@ -146,9 +158,11 @@ int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct er
         float *texts = embed(t, val.text_rows, val.texts, t->clip->text.features, clip_embed_texts);
         evaluation->loss = validation_loss(t, &val);
         result = device_finish(t->dev, err);
-        if (result == 0)
+        if (result == 0) {
             recall_measure(&evaluation->recall, images, texts, val.photo_of, (size_t)val.photos, (size_t)val.texts,
                            (size_t)t->clip->embed_dim);
+            evaluation->examples = find_examples(&val, images, texts, t->clip->embed_dim);
+        }
         for (int k = 0; k < 3; k++)
             evaluation->mean_recall += (evaluation->recall.image_to_text[k] + evaluation->recall.text_to_image[k]) / 6;
         free(images);

@@ -344,6 +344,7 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
         return -1;
     trainer_keep_best(t, evaluation);
     report_epoch(t, evaluation, seconds, (t->position.step - first_step) * settings_step_pairs(&t->settings), rate);
+    report_page(t, false);
     schedule_epoch_done(&t->schedule, evaluation->loss);
     t->position.epoch++;
     t->position.pair = 0;
@@ -359,6 +360,7 @@ static int run(struct trainer *t, struct error *err)
         if (run_epoch(t, &last, err) != 0 || (save_is_due(t, &saved_at) && trainer_save(t, err) != 0))
             return -1;
     progress_end(&t->bar);
+    report_page(t, true);
     if (trainer_save(t, err) != 0)
         return -1;
     if (stop_requested) {

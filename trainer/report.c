@@ -1,5 +1,6 @@
 /* What a run says: the progress bar, out.log, params.txt, records of steps and epochs, TensorBoard's curves. */
 #include "runtime/ops/loss_scale.h"
+#include "trainer/page.h"
 #include "trainer/records.h"
 #include "trainer/tensorboard.h"
 #include "trainer/trainer.h"
@@ -25,7 +26,8 @@ int report_start(struct trainer *t, struct error *err)
 {
     const int step = t->position.step;
     if (records_open(&t->results, t->folder, "results.jsonl", step, err) != 0 ||
-        records_open(&t->steps, t->folder, "steps.jsonl", step, err) != 0)
+        records_open(&t->steps, t->folder, "steps.jsonl", step, err) != 0 ||
+        records_open(&t->examples, t->folder, "examples.jsonl", step, err) != 0)
         return -1;
     if (strcmp(t->settings.report_to, "tensorboard") != 0)
         return 0;
@@ -190,6 +192,12 @@ void report_epoch(struct trainer *t, const struct evaluation *e, double seconds,
     }
     record_write(t->results, line);
     fflush(t->results);
+    if (e->examples) {
+        json_object_set_new(e->examples, "epoch", json_integer(t->position.epoch + 1));
+        json_object_set_new(e->examples, "step", json_integer(t->position.step));
+        record_write(t->examples, e->examples);
+        fflush(t->examples);
+    }
     if (t->events)
         fflush(t->events);
 
@@ -203,4 +211,18 @@ void report_epoch(struct trainer *t, const struct evaluation *e, double seconds,
     write_log(t, summary);
     t->epoch_loss = 0;
     t->epoch_losses = 0;
+}
+
+/* It may cost a twentieth of the time; the last one is always written. A run does not end for want of a report. */
+void report_page(struct trainer *t, bool last)
+{
+    enum { SHARE = 20 };
+    struct error err;
+    double start = clock_seconds();
+    if (!last && start - t->page_at < SHARE * t->page_seconds)
+        return;
+    if (page_write(t->folder, &err) != 0)
+        report_note(t, "no report: %s", err.text);
+    t->page_at = clock_seconds();
+    t->page_seconds = t->page_at - start;
 }

@@ -25,6 +25,7 @@ struct evaluation {
     double loss;
     struct recall recall;
     double mean_recall;
+    struct json_t *examples; /* trainer/examples.h; NULL without validation photos; report_epoch() takes it */
 };
 
 struct trainer {
@@ -51,6 +52,7 @@ struct trainer {
     double epoch_loss;
     int epoch_losses;
     double epoch_waited, all_waited, all_seconds; /* in which the device had no photos; of training steps in all */
+    double page_at, page_seconds;                 /* when report.html was written last, and how long that took */
     struct progress bar;
     FILE *log, *results, *steps, *examples, *events; /* what report.c writes to; NULL: closed, or not wanted */
 };
@@ -78,6 +80,7 @@ void report_note(struct trainer *t, const char *format, ...) PRINTF_LIKE(2, 3); 
 void report_step(struct trainer *t, double rate);                                 /* after each step */
 void report_flush(struct trainer *t, double rate);                                /* waits for the device */
 void report_recall(char *text, size_t room, const struct evaluation *evaluation); /* one line for people */
+void report_page(struct trainer *t, bool last);                                   /* report.html, if it is due */
 void report_epoch(struct trainer *t, const struct evaluation *evaluation, double seconds, int pairs, double rate);
 
 #endif

@@ -21,7 +21,8 @@ struct thumbnail {
     const char *type; /* of media; constant */
 };
 
-/* The short side becomes `side` pixels at most. A file that is small anyway is taken as it is. */
+/* `path` may also be a member of an archive (picture_bytes.h). The short side becomes `side` pixels at most. A file
+ * that is small anyway is taken as it is. */
 int thumbnail_make(struct thumbnail *out, const char *path, int side, struct error *err) MUST_CHECK;
 void thumbnail_free(struct thumbnail *thumbnail);
 

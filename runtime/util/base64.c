@@ -1,4 +1,4 @@
-#include "tools/base64.h"
+#include "runtime/util/base64.h"
 
 #include "runtime/util/error.h"
 

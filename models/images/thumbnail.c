@@ -1,9 +1,9 @@
-#include "tools/thumbnail.h"
+#include "models/images/thumbnail.h"
 
 #include "models/images/orientation.h"
+#include "models/images/picture_bytes.h"
 #include "models/images/resize.h"
-#include "runtime/util/file.h"
-#include "tools/base64.h"
+#include "runtime/util/base64.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +18,10 @@ static const struct {
     const char *magic;
 } kinds[] = {{"image/jpeg", 3, "\xFF\xD8\xFF"}, {"image/png", 8, "\x89PNG\r\n\x1A\n"}, {"image/gif", 4, "GIF8"}};
 
-static const char *type_of(const struct file_map *map)
+static const char *type_of(const struct picture_bytes *bytes)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (map->size > kinds[i].length && memcmp(map->data, kinds[i].magic, kinds[i].length) == 0)
+        if (bytes->size > kinds[i].length && memcmp(bytes->data, kinds[i].magic, kinds[i].length) == 0)
             return kinds[i].type;
     return NULL;
 }
@@ -65,22 +65,22 @@ static int make_jpeg(struct thumbnail *out, const struct picture *picture, const
 
 int thumbnail_make(struct thumbnail *out, const char *path, int side, struct error *err)
 {
-    struct file_map map;
+    struct picture_bytes bytes;
     struct picture picture;
-    if (file_map(&map, path, err) != 0)
+    if (picture_bytes_open(&bytes, path, err) != 0)
         return -1;
-    int result = picture_decode_memory(&picture, map.data, map.size, path, err);
+    int result = picture_decode_memory(&picture, bytes.data, bytes.size, path, err);
     if (result == 0) {
-        const char *type = type_of(&map);
+        const char *type = type_of(&bytes);
         shrink(&picture, side);
         picture_upright(&picture);
-        if (type && map.size <= SMALL_ENOUGH)
-            *out = thumbnail_of(type, map.data, map.size);
+        if (type && bytes.size <= SMALL_ENOUGH)
+            *out = thumbnail_of(type, bytes.data, bytes.size);
         else
             result = make_jpeg(out, &picture, path, err);
         picture_free(&picture);
     }
-    file_unmap(&map);
+    picture_bytes_close(&bytes);
     return result;
 }
 
