@@ -3,7 +3,7 @@
 #define BLOCK 256 // ARENA_BLOCK of runtime/arena.h
 
 // blocks [.., 2]: for each block of the arena, which rate it has, and how many of its numbers are in use.
-// rates [16]: the step over 1 - beta1^t, and 1 - the learning rate * the weight decay.
+// rates [..]: the step over 1 - beta1^t, and 1 - the learning rate * the weight decay.
 // norm [4] holds the factor that clips the gradients (grad_norm.cl), or is NULL. With `scaled` (loss_scale.cl) it holds what
 // depends on the steps taken too, rates and root2 do not, and a factor of 0 leaves all as it is.
 // values, moment1, moment2 [.. * BLOCK]: the arena's; the bucket is `count` blocks from `first` on; grads [count * BLOCK]

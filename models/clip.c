@@ -67,11 +67,13 @@ void clip_checkpoint_blocks(struct clip *clip)
     clip->text.blocks.config.checkpointing = true;
 }
 
-struct clip *clip_new(struct device *dev)
+struct clip *clip_new(struct device *dev, const struct clip_training *training)
 {
     struct clip *clip = mem_new(1, sizeof *clip);
     clip->dev = dev;
     clip->arena = arena_new();
+    clip->training = *training;
+    memcpy(clip->arena->unlocked, training->unlocked, sizeof clip->arena->unlocked);
     clip->fingerprint = hash_begin();
     clip->stored.dtype = STORED_F32;
     return clip;

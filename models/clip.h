@@ -25,9 +25,16 @@
 #include "models/towers/text_tower.h"
 #include "runtime/util/hash.h"
 
+/* What of a dual encoder is trained: by group (GROUP_HEAD, ...). */
+struct clip_training {
+    unsigned groups;            /* a bit mask, 0 for inference */
+    int unlocked[ARENA_GROUPS]; /* of a group in it, only so many last layers (see transformer.h); 0: all of it */
+};
+
 struct clip {
     struct device *dev;
     struct arena *arena;
+    struct clip_training training;
     struct image_tower image;
     struct text_tower text;
     struct head image_head, text_head;
@@ -75,6 +82,11 @@ int clip_open(struct clip **out, struct device *dev, const char *folder, unsigne
 /* The same without a tokenizer: texts can be given as ids only. */
 int clip_open_towers(struct clip **out, struct device *dev, const char *folder, unsigned trained,
                      struct error *err) MUST_CHECK;
+/* The same where a mask is not enough. */
+int clip_create_to_train(struct clip **out, struct device *dev, const struct clip_recipe *recipe,
+                         const struct clip_training *training, struct error *err) MUST_CHECK;
+int clip_open_to_train(struct clip **out, struct device *dev, const char *folder, const struct clip_training *training,
+                       struct error *err) MUST_CHECK;
 void clip_close(struct clip *clip); /* NULL is fine */
 
 /* Writes the folder so that a half-written one is never taken for a model: the weights come last. `format`: "hf",

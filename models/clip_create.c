@@ -73,12 +73,12 @@ static int check_left(const struct tower_source *source, struct error *err)
 }
 
 static int load(struct clip *clip, const struct clip_recipe *recipe, const struct tower_source *image,
-                const struct tower_source *text, unsigned trained, struct error *err)
+                const struct tower_source *text, struct error *err)
 {
     unsigned random_groups = 1u << GROUP_HEAD | 1u << GROUP_SCALE;
     if (recipe->tiny)
         random_groups |= 1u << GROUP_IMAGE | 1u << GROUP_TEXT;
-    if (arena_allocate(clip->arena, clip->dev, trained, err) != 0)
+    if (arena_allocate(clip->arena, clip->dev, clip->training.groups, err) != 0)
         return -1;
     arena_initialise(clip->arena, random_groups, recipe->seed);
     if (clip_load_towers(clip, image, text, err) != 0 || check_left(image, err) != 0)
@@ -86,10 +86,10 @@ static int load(struct clip *clip, const struct clip_recipe *recipe, const struc
     return check_left(text, err);
 }
 
-int clip_create(struct clip **out, struct device *dev, const struct clip_recipe *recipe, unsigned trained,
-                struct error *err)
+int clip_create_to_train(struct clip **out, struct device *dev, const struct clip_recipe *recipe,
+                         const struct clip_training *training, struct error *err)
 {
-    struct clip *clip = clip_new(dev);
+    struct clip *clip = clip_new(dev, training);
     struct tower_source image = {0}, text = {0};
     int result = -1;
     if (create_image(clip, &image, recipe, err) != 0 || create_text(clip, &text, recipe, err) != 0)
@@ -100,7 +100,7 @@ int clip_create(struct clip **out, struct device *dev, const struct clip_recipe 
         goto done;
     clip->raw_scale = recipe->raw_scale;
     clip->unnormalised = recipe->unnormalised;
-    result = load(clip, recipe, &image, &text, trained, err);
+    result = load(clip, recipe, &image, &text, err);
 done:
     safetensors_close(image.file);
     safetensors_close(text.file);
@@ -109,4 +109,10 @@ done:
     else
         *out = clip;
     return result;
+}
+
+int clip_create(struct clip **out, struct device *dev, const struct clip_recipe *recipe, unsigned trained,
+                struct error *err)
+{
+    return clip_create_to_train(out, dev, recipe, &(struct clip_training){.groups = trained}, err);
 }

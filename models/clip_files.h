@@ -6,7 +6,7 @@
 #include "models/clip.h"
 #include "models/files/config.h"
 
-struct clip *clip_new(struct device *dev); /* without anything in it */
+struct clip *clip_new(struct device *dev, const struct clip_training *training); /* without anything in it */
 
 /* The pictures' side, mean and deviation are those of clip->preprocess. */
 void clip_declare_image(struct clip *clip, const struct image_config *config);

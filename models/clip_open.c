@@ -82,7 +82,7 @@ static enum stored_dtype common_dtype(const struct safetensors *file)
     return common == STORED_UNKNOWN ? STORED_F32 : common;
 }
 
-static int load(struct clip *clip, const json_t *config, unsigned trained, struct error *err)
+static int load(struct clip *clip, const json_t *config, struct error *err)
 {
     struct safetensors *file;
     if (safetensors_open_folder(&file, clip->folder, err) != 0)
@@ -92,14 +92,14 @@ static int load(struct clip *clip, const json_t *config, unsigned trained, struc
     struct tower_source image = {.file = file}, text = {.file = file};
     int result = -1;
     if (configure(clip, &image, &text, config, clip->folder, err) == 0 &&
-        arena_allocate(clip->arena, clip->dev, trained, err) == 0 && clip_load_towers(clip, &image, &text, err) == 0 &&
-        load_heads(clip, file, err) == 0)
+        arena_allocate(clip->arena, clip->dev, clip->training.groups, err) == 0 &&
+        clip_load_towers(clip, &image, &text, err) == 0 && load_heads(clip, file, err) == 0)
         result = keep_spares(clip, file, &image, &text, err);
     safetensors_close(file);
     return result;
 }
 
-static int open_folder(struct clip *clip, const char *name, unsigned trained, bool with_tokenizer, struct error *err)
+static int open_folder(struct clip *clip, const char *name, bool with_tokenizer, struct error *err)
 {
     json_t *config;
     if (hub_folder(&clip->folder, name, err) != 0 || clip_config_read(&config, clip->folder, err) != 0)
@@ -108,16 +108,16 @@ static int open_folder(struct clip *clip, const char *name, unsigned trained, bo
     if (result == 0 && with_tokenizer)
         result = tokenizer_open(&clip->tokenizer, clip->folder, err);
     if (result == 0)
-        result = load(clip, config, trained, err);
+        result = load(clip, config, err);
     json_decref(config);
     return result;
 }
 
-static int open_either(struct clip **out, struct device *dev, const char *folder, unsigned trained, bool with_tokenizer,
-                       struct error *err)
+static int open_either(struct clip **out, struct device *dev, const char *folder, const struct clip_training *training,
+                       bool with_tokenizer, struct error *err)
 {
-    struct clip *clip = clip_new(dev);
-    if (open_folder(clip, folder, trained, with_tokenizer, err) != 0) {
+    struct clip *clip = clip_new(dev, training);
+    if (open_folder(clip, folder, with_tokenizer, err) != 0) {
         clip_close(clip);
         return -1;
     }
@@ -127,10 +127,16 @@ static int open_either(struct clip **out, struct device *dev, const char *folder
 
 int clip_open(struct clip **out, struct device *dev, const char *folder, unsigned trained, struct error *err)
 {
-    return open_either(out, dev, folder, trained, true, err);
+    return open_either(out, dev, folder, &(struct clip_training){.groups = trained}, true, err);
 }
 
 int clip_open_towers(struct clip **out, struct device *dev, const char *folder, unsigned trained, struct error *err)
 {
-    return open_either(out, dev, folder, trained, false, err);
+    return open_either(out, dev, folder, &(struct clip_training){.groups = trained}, false, err);
+}
+
+int clip_open_to_train(struct clip **out, struct device *dev, const char *folder, const struct clip_training *training,
+                       struct error *err)
+{
+    return open_either(out, dev, folder, training, true, err);
 }

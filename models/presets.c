@@ -134,7 +134,7 @@ int preset_open(struct clip **out, struct device *dev, const char *name, unsigne
     const struct preset *preset = find(name);
     if (!preset)
         return error_set(err, EXIT_USAGE, "no preset is named \"%s\"; there are %s", name, preset_names());
-    struct clip *clip = clip_new(dev);
+    struct clip *clip = clip_new(dev, &(struct clip_training){.groups = trained});
     declare(clip, preset);
     if (arena_allocate(clip->arena, dev, trained, err) != 0) {
         clip_close(clip);

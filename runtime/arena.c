@@ -46,6 +46,7 @@ void arena_free(struct arena *arena)
         free(arena->buckets[i].params);
     }
     free(arena->buckets);
+    free(arena->classes);
     buffer_drop(arena->values);
     buffer_drop(arena->moment1);
     buffer_drop(arena->moment2);
@@ -55,16 +56,17 @@ void arena_free(struct arena *arena)
     free(arena);
 }
 
-struct tensor *arena_add(struct arena *arena, int group, struct param_init init, int ndim, const int *dim,
+struct tensor *arena_add(struct arena *arena, int place, struct param_init init, int ndim, const int *dim,
                          const char *format, ...)
 {
+    int group = place % ARENA_GROUPS, layer = place / ARENA_GROUPS;
     char name[256];
     va_list args;
     va_start(args, format);
     vsnprintf(name, sizeof name, format, args);
     va_end(args);
     CHECK(!arena_find(arena, name), "two parameters named %s", name);
-    CHECK(group >= 0 && group < 8, "parameter %s is in group %d", name, group);
+    CHECK(place >= 0, "parameter %s is in group %d", name, place);
 
     if (arena->count == arena->capacity) {
         arena->capacity = arena->capacity ? 2 * arena->capacity : 256;
@@ -74,7 +76,8 @@ struct tensor *arena_add(struct arena *arena, int group, struct param_init init,
     *tensor = (struct tensor){.dtype = DTYPE_F32, .ndim = ndim};
     memcpy(tensor->dim, dim, (size_t)ndim * sizeof *dim);
     arena->params[arena->count++] =
-        (struct param){.name = mem_format("%s", name), .tensor = tensor, .group = group, .init = init};
+        (struct param){.name = mem_format("%s", name), .tensor = tensor, .group = group, .layer = layer, .init = init};
+    arena->layers[group] = layer > arena->layers[group] ? layer : arena->layers[group];
     return tensor;
 }
 
@@ -90,17 +93,32 @@ static struct buffer *zeroed(struct device *dev, size_t numbers)
     return buffer;
 }
 
-/* For each block: group * 2 + 1 if weight decay applies, and how many of its numbers are in use. */
+static int rate_class(struct arena *arena, const struct param *param)
+{
+    bool decays = arena->decay_vectors || param->tensor->ndim > 1;
+    for (int i = 0; i < arena->class_count; i++) {
+        const struct rate_class *known = &arena->classes[i];
+        if (known->group == param->group && known->layer == param->layer && known->decays == decays)
+            return i;
+    }
+    arena->classes = mem_grow(arena->classes, (size_t)arena->class_count + 1, sizeof *arena->classes);
+    arena->classes[arena->class_count] = (struct rate_class){param->group, param->layer, decays};
+    return arena->class_count++;
+}
+
 static void upload_blocks(struct arena *arena)
 {
     size_t bytes = arena->trained_numbers / ARENA_BLOCK * 2 * sizeof(int);
     int(*blocks)[2] = mem_new(1, bytes); // [blocks, 2]
     for (int i = 0; i < arena->count; i++) {
         const struct param *param = &arena->params[i];
+        if (!param->trained)
+            continue;
         size_t count = tensor_count(param->tensor), first = param->offset / ARENA_BLOCK;
-        for (size_t block = 0; param->trained && block < padded(param) / ARENA_BLOCK; block++) {
+        int class = rate_class(arena, param);
+        for (size_t block = 0; block < padded(param) / ARENA_BLOCK; block++) {
             size_t left = count - block * ARENA_BLOCK;
-            blocks[first + block][0] = param->group * 2 + (arena->decay_vectors || param->tensor->ndim > 1);
+            blocks[first + block][0] = class;
             blocks[first + block][1] = left < ARENA_BLOCK ? (int)left : ARENA_BLOCK;
         }
     }
@@ -148,12 +166,20 @@ static void bind(struct arena *arena, struct param *param)
     tensor->constant = !param->trained && !param->kept;
 }
 
+/* Whether a parameter is of a trained group, and of those of its layers that are. */
+static bool is_unlocked(const struct arena *arena, const struct param *param, unsigned trained_groups)
+{
+    int unlocked = arena->unlocked[param->group];
+    return (trained_groups >> param->group & 1) &&
+           (unlocked == 0 || param->layer > arena->layers[param->group] - unlocked);
+}
+
 int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_groups, struct error *err)
 {
     arena->dev = dev;
     for (int i = 0; i < arena->count; i++) {
         struct param *param = &arena->params[i];
-        bool changes = trained_groups >> param->group & 1;
+        bool changes = is_unlocked(arena, param, trained_groups);
         param->trained = changes && !param->init.state;
         param->kept = changes && param->init.state;
         size_t *total = param->trained ? &arena->trained_numbers

@@ -18,6 +18,14 @@
 #include <stdint.h>
 
 enum { ARENA_BLOCK = 256 }; /* numbers; a block belongs to one parameter, so that it has one learning rate */
+enum { ARENA_GROUPS = 8 };  /* of parameters that share a learning rate */
+
+/* What arena_add() takes as the group of a parameter that stands in one of its group's layers, counted from the input:
+ * a group by itself is its layer 0. */
+static inline int arena_place(int group, int layer)
+{
+    return layer * ARENA_GROUPS + group;
+}
 
 /* What a parameter starts from: mean + deviation * (a normal number, or a uniform one in [-1, 1)). */
 struct param_init {
@@ -33,10 +41,16 @@ struct param_init init_uniform(float limit);
 struct param {
     char *name;
     struct tensor *tensor; /* handed out by arena_add; its buffer comes with arena_allocate */
-    int group;             /* 0 to 7: shares a learning rate */
+    int group, layer;      /* arena_place() */
     struct param_init init;
-    bool trained, kept; /* kept: the state of a trained group */
+    bool trained, kept; /* kept: the state of a layer that is trained */
     size_t offset;      /* in numbers, in `values` (trained or kept) or `frozen` */
+};
+
+/* Parameters that have the same learning rate and weight decay. */
+struct rate_class {
+    int group, layer;
+    bool decays;
 };
 
 struct arena {
@@ -49,15 +63,19 @@ struct arena {
     struct buffer *frozen;            // [frozen_numbers] float
     struct bucket *buckets;           // [bucket_count]: the trained parameters in order
     int bucket_count;
-    struct buffer *blocks; // [trained_numbers / ARENA_BLOCK, 2] int: what adamw.cl and grad_norm.cl know of a block
-    bool decay_vectors;    /* weight decay also for what has one dimension: norms, biases, the logit scale */
+    struct buffer *blocks;      // [trained_numbers / ARENA_BLOCK, 2] int: a block's rate class, and its numbers in use
+    struct rate_class *classes; // [class_count]
+    int class_count;
+    int layers[ARENA_GROUPS];   /* the last layer of each group */
+    int unlocked[ARENA_GROUPS]; /* before arena_allocate(): of a trained group, only so many last layers; 0: all */
+    bool decay_vectors;         /* weight decay also for what has one dimension: norms, biases, the logit scale */
 };
 
 struct arena *arena_new(void);
 void arena_free(struct arena *arena);
 
-/* A float parameter. The name must be new. */
-struct tensor *arena_add(struct arena *arena, int group, struct param_init init, int ndim, const int *dim,
+/* A float parameter; `place` is a group or an arena_place(). The name must be new. */
+struct tensor *arena_add(struct arena *arena, int place, struct param_init init, int ndim, const int *dim,
                          const char *format, ...) PRINTF_LIKE(6, 7);
 
 /* Gives every parameter its memory; `trained_groups` is a bit mask. Moments start at zero. */

@@ -8,14 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS = 20, FROZEN_GROUP = 3 };
+enum { STEPS = 20, FROZEN_GROUP = 3, LAYERED = 1, UNLOCKED = 6 };
 
-/* Weight decay applies to those of two dimensions. */
+/* Weight decay applies to those of two dimensions. Of the group UNLOCKED only the last layer is trained. */
 static const struct row {
-    int group, ndim, dim[2];
+    int group, layer, ndim, dim[2];
 } rows[] = {
-    {0, 2, {100, 100}}, {0, 1, {1}},      {FROZEN_GROUP, 2, {5, 7}}, {5, 2, {1, 255}}, {5, 1, {256}},
-    {7, 2, {1, 257}},   {7, 2, {8, 256}}, {0, 2, {1, 2049}},         {1, 1, {51}},     {1, 2, {3, 17}},
+    {0, 0, 2, {100, 100}},      {0, 0, 1, {1}},           {FROZEN_GROUP, 0, 2, {5, 7}}, {5, 0, 2, {1, 255}},
+    {5, 0, 1, {256}},           {7, 0, 2, {1, 257}},      {7, 0, 2, {8, 256}},          {0, 0, 2, {1, 2049}},
+    {LAYERED, 0, 1, {51}},      {LAYERED, 0, 2, {3, 17}}, {LAYERED, 3, 2, {2, 9}},      {LAYERED, 1, 1, {40}},
+    {UNLOCKED, 1, 2, {4, 300}}, {UNLOCKED, 2, 1, {7}},    {UNLOCKED, 2, 2, {3, 90}},
 };
 enum { PARAMS = sizeof rows / sizeof *rows };
 
@@ -23,8 +25,9 @@ static const struct adamw plain = {
     .beta1 = 0.9f,
     .beta2 = 0.98f,
     .eps = 1e-6f,
-    .rates = {[0] = 1e-2f, [1] = 3e-3f, [5] = 1e-3f, [7] = 0.1f},
-    .weight_decay = {[0] = 0.2f, [1] = 0.5f, [7] = 0.01f},
+    .rates = {[0] = 1e-2f, [LAYERED] = 3e-2f, [5] = 1e-3f, [UNLOCKED] = 1e-2f, [7] = 0.1f},
+    .layer_decay = {[LAYERED] = 0.6f, [UNLOCKED] = 0.5f},
+    .weight_decay = {[0] = 0.2f, [LAYERED] = 0.5f, [UNLOCKED] = 0.1f, [7] = 0.01f},
 };
 
 /* A model of the parameters above, and what the reference makes of them. */
@@ -53,7 +56,8 @@ static struct model model_new(struct device *dev)
 {
     struct model model = {.arena = arena_new()};
     for (int i = 0; i < PARAMS; i++) {
-        arena_add(model.arena, rows[i].group, init_constant(0), rows[i].ndim, rows[i].dim, "p%d", i);
+        int place = arena_place(rows[i].group, rows[i].layer);
+        arena_add(model.arena, place, init_constant(0), rows[i].ndim, rows[i].dim, "p%d", i);
         model.counts[i] = tensor_count(model.arena->params[i].tensor);
         model.values[i] = mem_new(model.counts[i], sizeof(double));
         model.moment1[i] = mem_new(model.counts[i], sizeof(double));
@@ -61,6 +65,7 @@ static struct model model_new(struct device *dev)
         model.grads[i] = mem_new(model.counts[i], sizeof(double));
     }
     struct error err;
+    model.arena->unlocked[UNLOCKED] = 1;
     CHECK(arena_allocate(model.arena, dev, ~(1u << FROZEN_GROUP), &err) == 0, "%s", err.text);
     uint64_t state = 11;
     for (int i = 0; i < PARAMS; i++) {
@@ -112,9 +117,11 @@ static void reference_step(struct model *model, const struct adamw *s)
     double beta1 = (double)s->beta1, beta2 = (double)s->beta2, max_norm = (double)s->max_norm;
     double clip = max_norm > 0 ? fmin(1, max_norm / (reference_norm(model) + 1e-6)) : 1;
     for (int i = 0; i < PARAMS; i++) {
-        if (!model->arena->params[i].trained)
+        if (rows[i].group == FROZEN_GROUP || (rows[i].group == UNLOCKED && rows[i].layer < 2))
             continue;
         double rate = (double)s->rates[rows[i].group];
+        if (rows[i].group == LAYERED)
+            rate *= pow((double)s->layer_decay[LAYERED], 3 - rows[i].layer);
         double decay = rows[i].ndim > 1 ? (double)s->weight_decay[rows[i].group] : 0;
         for (size_t j = 0; j < model->counts[i]; j++) {
             double g = clip * model->grads[i][j], *m = &model->moment1[i][j], *v = &model->moment2[i][j];

@@ -197,6 +197,8 @@ plain="$tiny --train-data $scratch/pairs.csv"
 refuses 2 option "did you mean --name" $plain --nmae x
 refuses 3 device "no device matches --device 99" $plain --device 99
 says "device 0 (0:0)"
+refuses 2 unlocked "give --lock-image too" $plain --lock-image-unlocked-groups 1
+refuses 2 layer-decay "--layer-decay-text 0 is not in (0, 1]" $plain --layer-decay-text 0
 under="env OCL_ICD_VENDORS=/nonexistent"
 refuses 3 driver "no OpenCL platform found" $plain
 under=

@@ -1,7 +1,7 @@
 #include "tools/routes.h"
 
+#include "models/images/thumbnail.h"
 #include "tools/request.h"
-#include "tools/thumbnail.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

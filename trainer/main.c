@@ -3,6 +3,7 @@
 #include "runtime/ops/loss_scale.h"
 #include "runtime/paths.h"
 #include "runtime/profile.h"
+#include "trainer/trained.h"
 #include "trainer/trainer.h"
 #include "trainer/vocabulary.h"
 
@@ -101,15 +102,6 @@ static void choose_sample(struct settings *s)
 
 /* ---- opening ---- */
 
-static unsigned trained_groups(const struct settings *s)
-{
-    unsigned groups = 1u << GROUP_HEAD;
-    groups |= s->lock_image ? 0 : 1u << GROUP_IMAGE;
-    groups |= s->lock_text ? 0 : 1u << GROUP_TEXT;
-    groups |= s->keep_scale ? 0 : 1u << GROUP_SCALE;
-    return groups;
-}
-
 static bool wants_sigmoid_loss(const struct settings *s)
 {
     return s->loss && strcmp(s->loss, "siglip") == 0;
@@ -119,7 +111,8 @@ static bool wants_sigmoid_loss(const struct settings *s)
 static int open_saved_model(struct trainer *t, struct error *err)
 {
     const struct settings *s = &t->settings;
-    if (clip_open(&t->clip, t->dev, s->model, trained_groups(s), err) != 0)
+    const struct clip_training training = trained_parts(s);
+    if (clip_open_to_train(&t->clip, t->dev, s->model, &training, err) != 0)
         return -1;
     if (s->loss)
         t->clip->sigmoid_loss = wants_sigmoid_loss(s);
@@ -150,6 +143,7 @@ static int open_model(struct trainer *t, struct error *err)
         .tiny = tiny,
         .seed = (uint64_t)s->seed,
     };
+    const struct clip_training training = trained_parts(s);
     char *tokenizer = path_join(t->folder, "tokenizer");
     int result = 0;
     if (tiny) {
@@ -157,7 +151,7 @@ static int open_model(struct trainer *t, struct error *err)
         result = vocabulary_write(tokenizer, &t->data.texts, 8000, err);
     }
     if (result == 0)
-        result = clip_create(&t->clip, t->dev, &recipe, trained_groups(s), err);
+        result = clip_create_to_train(&t->clip, t->dev, &recipe, &training, err);
     free(tokenizer);
     return result;
 }

@@ -1,6 +1,7 @@
 #include "trainer/settings.h"
 
 #include "runtime/util/file.h"
+#include "trainer/trained.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,6 +67,10 @@ static void list_options(struct option_row list[ROOM], struct settings *s)
          0},
         {"lock-image", OPTION_FLAG, &s->lock_image, NULL, "do not train the image tower; its features are cached", 0},
         {"lock-text", OPTION_FLAG, &s->lock_text, NULL, "do not train the text tower; its features are cached", 0},
+        {"lock-image-unlocked-groups", OPTION_INT, &s->image_unlocked, "N in [0, inf)",
+         "with --lock-image: train the tower's last N blocks (of ResNets, stages) and what stands behind them", 0},
+        {"lock-text-unlocked-layers", OPTION_INT, &s->text_unlocked, "N in [0, inf)",
+         "with --lock-text: the same of that tower", 0},
         {"batch-size", OPTION_INT, &s->batch_size, "N in [2, 16777216]", "pairs a step", 'b'},
         {"accum-freq", OPTION_INT, &s->accum_freq, "N in [1, 8388608]",
          "the loss is over N x --batch-size pairs, whose towers are run --batch-size at a time, twice", 0},
@@ -83,7 +88,14 @@ static void list_options(struct option_row list[ROOM], struct settings *s)
         {"lr-image", OPTION_REAL, &s->lr_image, "RATE in [0, inf)", "of the image tower", 0},
         {"lr-text", OPTION_REAL, &s->lr_text, "RATE in [0, inf)", "of the text tower", 0},
         {"lr-head", OPTION_REAL, &s->lr_head, "RATE in [0, inf)", "of the heads and the logit scale", 0},
-        {"wd", OPTION_REAL, &s->wd, "DECAY in [0, inf)", "weight decay of matrices", 0},
+        {"layer-decay-image", OPTION_REAL, &s->layer_decay_image, "F in (0, 1]",
+         "the rate of each block of the image tower is F times the next one's", 0},
+        {"layer-decay-text", OPTION_REAL, &s->layer_decay_text, "F in (0, 1]", "of the text tower", 0},
+        {"wd", OPTION_REAL, &s->wd, "DECAY in [0, inf)",
+         "weight decay of matrices (never of norms, biases and the logit scale)", 0},
+        {"wd-image", OPTION_REAL, &s->wd_image, "DECAY in [0, inf)", "of the image tower", 0},
+        {"wd-text", OPTION_REAL, &s->wd_text, "DECAY in [0, inf)", "of the text tower", 0},
+        {"wd-head", OPTION_REAL, &s->wd_head, "DECAY in [0, inf)", "of the heads", 0},
         {"beta2", OPTION_REAL, &s->beta2, "B in [0, 1)", "AdamW's second beta", 0},
         {"eps", OPTION_REAL, &s->eps, "E in [0, inf)", "AdamW's epsilon", 0},
         {"grad-clip-norm", OPTION_REAL, &s->grad_clip, "NORM in [0, inf)", "clip gradients to this norm (0: not)", 0},
@@ -137,8 +149,9 @@ static void apply_seed_recipe(struct settings *s)
     s->lr_image = s->lr_image < 0 ? 1e-5 : s->lr_image;
     s->lr_text = s->lr_text < 0 ? 1e-5 : s->lr_text;
     s->lr_head = s->lr_head < 0 ? 1e-3 : s->lr_head;
-    s->wd = s->wd < 0 ? 1e-3 : s->wd;
-    s->wd_towers = 0;
+    s->wd_image = s->wd_image < 0 ? 0 : s->wd_image;
+    s->wd_text = s->wd_text < 0 ? 0 : s->wd_text;
+    s->wd_head = s->wd_head < 0 ? (s->wd < 0 ? 1e-3 : s->wd) : s->wd_head;
     s->beta2 = s->beta2 < 0 ? 0.999 : s->beta2;
     s->eps = s->eps < 0 ? 1e-8 : s->eps;
     s->dropout = s->dropout < 0 ? 0.1 : s->dropout;
@@ -157,7 +170,9 @@ static void apply_default_recipe(struct settings *s)
     s->lr_text = s->lr_text < 0 ? rate : s->lr_text;
     s->lr_head = s->lr_head < 0 ? (s->lr >= 0 ? s->lr : 1e-3) : s->lr_head;
     s->wd = s->wd < 0 ? 0.1 : s->wd;
-    s->wd_towers = s->wd;
+    s->wd_image = s->wd_image < 0 ? s->wd : s->wd_image;
+    s->wd_text = s->wd_text < 0 ? s->wd : s->wd_text;
+    s->wd_head = s->wd_head < 0 ? s->wd : s->wd_head;
     s->beta2 = s->beta2 < 0 ? (heads_only ? 0.999 : 0.98) : s->beta2;
     s->eps = s->eps < 0 ? (heads_only ? 1e-8 : 1e-6) : s->eps;
     s->dropout = s->dropout < 0 ? (heads_only ? 0.7 : 0.1) : s->dropout;
@@ -183,7 +198,7 @@ static int check_data(const struct settings *s, struct error *err)
 
 static int check(struct settings *s, struct error *err)
 {
-    if (check_data(s, err) != 0 || read_augmentation(s, err) != 0)
+    if (check_data(s, err) != 0 || read_augmentation(s, err) != 0 || trained_check(s, err) != 0)
         return -1;
     static const char *const names[] = {"cosine", "const", "plateau"};
     for (int i = 0; i < 3; i++)
@@ -230,6 +245,11 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         .lr_text = UNSET,
         .lr_head = UNSET,
         .wd = UNSET,
+        .wd_image = UNSET,
+        .wd_text = UNSET,
+        .wd_head = UNSET,
+        .layer_decay_image = 1,
+        .layer_decay_text = 1,
         .beta2 = UNSET,
         .eps = UNSET,
         .seed = 42,
@@ -245,6 +265,8 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
     if (!s->train_data && strcmp(s->dataset_type, "synthetic") == 0)
         s->train_data = "synthetic";
     s->sample = !s->train_data;
+    if (trained_locks(s, err) != 0)
+        return -1;
     if (strcmp(s->recipe, "seed") == 0)
         apply_seed_recipe(s);
     else

@@ -33,8 +33,9 @@ struct settings {
     /* model */
     const char *image_model, *text_model, *model, *head, *loss;
     int embed_dim, max_tokens;
-    bool lock_image, lock_text, keep_scale; /* keep_scale: the logit scale is not trained */
-    double dropout;                         /* of the heads */
+    bool lock_image, lock_text, keep_scale; /* nothing of the tower, not the logit scale is trained */
+    int image_unlocked, text_unlocked; /* of a tower that is not locked, only so many last layers are trained; 0: all */
+    double dropout;                    /* of the heads */
     bool grad_checkpointing;
     bool no_tower_dropout;
     bool seed_faults; /* --recipe seed: raw logit scale, embeddings not normalised in the loss */
@@ -45,7 +46,8 @@ struct settings {
     double distill_weight;
     bool same_photo_negatives;
     int epochs, max_steps, warmup;
-    double lr, lr_image, lr_text, lr_head, wd, wd_towers, beta2, eps, grad_clip;
+    double lr, lr_image, lr_text, lr_head, wd, wd_image, wd_text, wd_head, beta2, eps, grad_clip;
+    double layer_decay_image, layer_decay_text; /* each layer's rate is this times the next one's */
     enum scheduler scheduler;
     int seed;
     /* the run */

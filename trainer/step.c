@@ -4,24 +4,6 @@
 
 #include <stdlib.h>
 
-struct adamw optimizer_at(const struct trainer *t, int step, double factor)
-{
-    const struct settings *s = &t->settings;
-    struct adamw adamw = {.beta1 = 0.9f,
-                          .beta2 = (float)s->beta2,
-                          .eps = (float)s->eps,
-                          .max_norm = (float)s->grad_clip,
-                          .step = step + 1,
-                          .loss_scale = t->loss_scale};
-    const double rates[] = {
-        [GROUP_IMAGE] = s->lr_image, [GROUP_TEXT] = s->lr_text, [GROUP_HEAD] = s->lr_head, [GROUP_SCALE] = s->lr_head};
-    for (int group = 0; group < 4; group++) {
-        adamw.rates[group] = (float)(rates[group] * factor);
-        adamw.weight_decay[group] = (float)(group == GROUP_HEAD ? s->wd : s->wd_towers);
-    }
-    return adamw;
-}
-
 /* Random numbers depend on (seed, step) alone, so that a resumed run draws what the first would have drawn. */
 static void train_batch(struct trainer *t, const struct batch *batch)
 {

@@ -59,8 +59,10 @@ struct trainer {
 enum { LOSS_SLOTS = 512 };
 
 /* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set. */
-struct adamw optimizer_at(const struct trainer *t, int step, double factor); /* factor: of all learning rates */
 int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err) MUST_CHECK;
+
+/* optimizer.c */
+struct adamw optimizer_at(const struct trainer *t, int step, double factor); /* factor: of all learning rates */
 
 /* evaluate.c */
 int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err) MUST_CHECK;

@@ -13,7 +13,7 @@ struct slot {
     char *name;
     uint64_t seed;
     struct picture_facts *facts; /* wanted, too; or NULL */
-    unsigned char *pixels; // [crop, crop, 3]
+    unsigned char *pixels;       // [crop, crop, 3]
     bool ready;
     int result;
     struct error err;

@@ -31,8 +31,8 @@ bool prefetch_has_room(const struct prefetch *prefetch);
 /* To be decoded (decode.h says what a name is) and, with augment, changed as `seed` says. Where there is room. */
 void prefetch_add(struct prefetch *prefetch, const char *name, uint64_t seed);
 
-/* The same, and *facts (models/images/facts.h, unless NULL) are there once prefetch_next has given the picture, or has failed to.
- * Never augmented. */
+/* The same, and *facts (models/images/facts.h, unless NULL) are there once prefetch_next has given the picture, or has
+ * failed to. Never augmented. */
 void prefetch_add_facts(struct prefetch *prefetch, struct picture_facts *facts, const char *name);
 
 /* Whether the next picture is there, after at most so many seconds. */

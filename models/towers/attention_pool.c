@@ -2,20 +2,20 @@
 
 #include <stdio.h>
 
-void attention_pool_declare(struct attention_pool *pool, struct arena *arena, int group,
+void attention_pool_declare(struct attention_pool *pool, struct arena *arena, int place,
                             const struct transformer_config *blocks, const char *prefix)
 {
     const struct param_init init = init_normal(0.02f);
     int width = blocks->width;
     char name[128];
 #define NAME(part) (snprintf(name, sizeof name, "%s.%s", prefix, part), name)
-#define LINEAR(part, in, out) linear_declare(arena, group, in, out, true, init, NAME(part))
+#define LINEAR(part, in, out) linear_declare(arena, place, in, out, true, init, NAME(part))
     *pool = (struct attention_pool){.heads = blocks->heads, .activation = blocks->activation};
-    pool->probe = arena_add(arena, group, init, 2, (int[]){1, width}, "%s.probe", prefix);
+    pool->probe = arena_add(arena, place, init, 2, (int[]){1, width}, "%s.probe", prefix);
     pool->query = LINEAR("query", width, width);
     pool->key_value = LINEAR("key_value", width, 2 * width);
     pool->out = LINEAR("out", width, width);
-    pool->norm = norm_declare(arena, group, width, blocks->norm_eps, NAME("norm"));
+    pool->norm = norm_declare(arena, place, width, blocks->norm_eps, NAME("norm"));
     pool->fc1 = LINEAR("fc1", width, blocks->mlp_width);
     pool->fc2 = LINEAR("fc2", blocks->mlp_width, width);
 #undef LINEAR

@@ -21,7 +21,7 @@ struct attention_pool {
 };
 
 /* Of `blocks`: width, heads, mlp_width, activation and norm_eps. */
-void attention_pool_declare(struct attention_pool *pool, struct arena *arena, int group,
+void attention_pool_declare(struct attention_pool *pool, struct arena *arena, int place,
                             const struct transformer_config *blocks, const char *prefix);
 struct tensor *attention_pool_forward(struct tape *tape, const struct attention_pool *pool, struct tensor *x,
                                       const struct segments *segments);

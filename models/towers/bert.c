@@ -6,14 +6,17 @@
 
 static void declare(struct text_tower *text, struct arena *arena, const char *prefix)
 {
-    int width = text->config.blocks.width;
+    const struct transformer_config *blocks = &text->config.blocks;
+    int width = blocks->width, last = arena_place(GROUP_TEXT, blocks->layers);
+    char name[128];
     text->type =
         arena_add(arena, GROUP_TEXT, init_normal(0.02f), 2, (int[]){text->config.types, width}, "%s.type", prefix);
     if (text->config.pooling == POOLING_POOLER) {
-        char name[128];
         snprintf(name, sizeof name, "%s.pooler", prefix);
-        text->pooler = linear_declare(arena, GROUP_TEXT, width, width, true, init_normal(0.02f), name);
+        text->pooler = linear_declare(arena, last, width, width, true, init_normal(0.02f), name);
     }
+    snprintf(name, sizeof name, "%s.norm", prefix);
+    text->norm = norm_declare(arena, GROUP_TEXT, width, blocks->norm_eps, name);
     text->features = width;
 }
 

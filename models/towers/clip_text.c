@@ -13,15 +13,17 @@
 static void declare(struct text_tower *text, struct arena *arena, const char *prefix)
 {
     const struct text_config *config = &text->config;
-    int width = config->blocks.width;
+    int width = config->blocks.width, last = arena_place(GROUP_TEXT, config->blocks.layers);
     char name[128];
     text->features = width;
-    if (!config->projection)
-        return;
-    snprintf(name, sizeof name, "%s.projection", prefix);
-    text->projection = linear_declare(arena, GROUP_TEXT, width, config->projection, config->projection_bias,
-                                      init_normal(1 / sqrtf((float)width)), name);
-    text->features = config->projection;
+    if (config->projection) {
+        snprintf(name, sizeof name, "%s.projection", prefix);
+        text->projection = linear_declare(arena, last, width, config->projection, config->projection_bias,
+                                          init_normal(1 / sqrtf((float)width)), name);
+        text->features = config->projection;
+    }
+    snprintf(name, sizeof name, "%s.norm", prefix);
+    text->norm = norm_declare(arena, last, width, config->blocks.norm_eps, name);
 }
 
 static struct tensor *forward(struct tape *tape, const struct text_tower *text, const int *ids, const int *lengths,

@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-struct linear linear_declare(struct arena *arena, int group, int in, int out, bool bias, struct param_init init,
+struct linear linear_declare(struct arena *arena, int place, int in, int out, bool bias, struct param_init init,
                              const char *name)
 {
     /* PyTorch draws biases like the weights when those are uniform; transformers' normal ones start at zero. */
     struct param_init bias_init = init.uniform ? init : init_constant(0);
     return (struct linear){
-        .weight = arena_add(arena, group, init, 2, (int[]){out, in}, "%s.weight", name),
-        .bias = bias ? arena_add(arena, group, bias_init, 1, (int[]){out}, "%s.bias", name) : NULL,
+        .weight = arena_add(arena, place, init, 2, (int[]){out, in}, "%s.weight", name),
+        .bias = bias ? arena_add(arena, place, bias_init, 1, (int[]){out}, "%s.bias", name) : NULL,
     };
 }
 
@@ -19,11 +19,11 @@ struct tensor *linear_forward(struct tape *tape, const struct linear *linear, st
     return op_linear(tape, x, linear->weight, linear->bias, activation);
 }
 
-struct norm norm_declare(struct arena *arena, int group, int width, float eps, const char *name)
+struct norm norm_declare(struct arena *arena, int place, int width, float eps, const char *name)
 {
     return (struct norm){
-        .weight = arena_add(arena, group, init_constant(1), 1, (int[]){width}, "%s.weight", name),
-        .bias = arena_add(arena, group, init_constant(0), 1, (int[]){width}, "%s.bias", name),
+        .weight = arena_add(arena, place, init_constant(1), 1, (int[]){width}, "%s.weight", name),
+        .bias = arena_add(arena, place, init_constant(0), 1, (int[]){width}, "%s.bias", name),
         .eps = eps,
     };
 }

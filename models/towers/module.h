@@ -10,14 +10,14 @@
 #include "runtime/arena.h"
 #include "runtime/ops/ops.h"
 
-/* Parameter groups: each may be frozen, and has its learning rate. */
+/* Parameter groups: each may be frozen, and has its learning rate. A `place` is a group or an arena_place(). */
 enum { GROUP_IMAGE, GROUP_TEXT, GROUP_HEAD, GROUP_SCALE };
 
 struct linear {
     struct tensor *weight; // [out, in]
     struct tensor *bias;   // [out] or NULL
 };
-struct linear linear_declare(struct arena *arena, int group, int in, int out, bool bias, struct param_init init,
+struct linear linear_declare(struct arena *arena, int place, int in, int out, bool bias, struct param_init init,
                              const char *name);
 struct tensor *linear_forward(struct tape *tape, const struct linear *linear, struct tensor *x,
                               enum activation activation);
@@ -26,7 +26,7 @@ struct norm {
     struct tensor *weight, *bias; // [width]
     float eps;
 };
-struct norm norm_declare(struct arena *arena, int group, int width, float eps, const char *name);
+struct norm norm_declare(struct arena *arena, int place, int width, float eps, const char *name);
 struct tensor *norm_forward(struct tape *tape, const struct norm *norm, struct tensor *x);
 
 /* "gelu", "quick_gelu", "gelu_pytorch_tanh", "relu" as Hugging Face's config.json spells them. */

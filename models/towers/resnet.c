@@ -14,11 +14,12 @@ const struct resnet_kind resnet_clip = {
 
 /* A unit that halves its pictures does so by striding, CLIP's by averaging first. Weights start as torchvision's do (He
  * et al. 2015). `number` is that of the names conv1 and bn1; the shortcut's is 0. */
-static struct resnet_unit declare_unit(struct arena *arena, int in, int out, int side, const char *prefix, int number)
+static struct resnet_unit declare_unit(struct arena *arena, int place, int in, int out, int side, const char *prefix,
+                                       int number)
 {
     const int width[] = {out};
     const struct param_init init = init_normal(sqrtf(2.0f / (float)(out * side * side)));
-#define ADD(init, ndim, dim, part) arena_add(arena, GROUP_IMAGE, init, ndim, dim, "%s." part, prefix, number)
+#define ADD(init, ndim, dim, part) arena_add(arena, place, init, ndim, dim, "%s." part, prefix, number)
     return (struct resnet_unit){
         .weight = ADD(init, 4, ((int[]){out, side, side, in}), "conv%d.weight"),
         .norm = {.weight = ADD(init_constant(1), 1, width, "bn%d.weight"),
@@ -39,17 +40,17 @@ static void halve(struct resnet_unit *unit, const struct resnet_kind *kind)
     *(kind->modified ? &unit->average : &unit->stride) = 2;
 }
 
-static struct resnet_block declare_block(struct arena *arena, const struct resnet_kind *kind, int in, int width,
-                                         int out, bool halves, const char *prefix)
+static struct resnet_block declare_block(struct arena *arena, int place, const struct resnet_kind *kind, int in,
+                                         int width, int out, bool halves, const char *prefix)
 {
     struct resnet_block block = {0};
     for (int i = 0, from = in; i < kind->units; i++) {
         int to = i == kind->units - 1 ? out : width;
-        block.units[i] = declare_unit(arena, from, to, kind->sides[i], prefix, i + 1);
+        block.units[i] = declare_unit(arena, place, from, to, kind->sides[i], prefix, i + 1);
         from = to;
     }
     if (halves || in != out)
-        block.shortcut = declare_unit(arena, in, out, 1, prefix, 0);
+        block.shortcut = declare_unit(arena, place, in, out, 1, prefix, 0);
     if (halves) {
         halve(&block.units[kind->strided], kind);
         halve(&block.shortcut, kind);
@@ -62,7 +63,7 @@ static void declare_stem(struct resnet *resnet, struct arena *arena, const char 
     const struct resnet_kind *kind = resnet->config.kind;
     for (int i = 0, in = 3; i < kind->stem_units; i++) {
         int out = i == kind->stem_units - 1 ? resnet->config.stem : resnet->config.stem / 2;
-        resnet->stem[i] = declare_unit(arena, in, out, kind->stem_side, prefix, i + 1);
+        resnet->stem[i] = declare_unit(arena, GROUP_IMAGE, in, out, kind->stem_side, prefix, i + 1);
         in = out;
     }
     resnet->stem[0].stride = 2;
@@ -77,9 +78,10 @@ static void declare_blocks(struct resnet *resnet, struct arena *arena, const cha
     struct resnet_block *block = resnet->blocks;
     for (int s = 0, in = config->stem; s < RESNET_STAGES; s++)
         for (int i = 0; i < config->stages[s].layers; i++) {
+            int place = arena_place(GROUP_IMAGE, s + 1);
             char name[128];
             snprintf(name, sizeof name, "%s.layer%d.%d", prefix, s + 1, i);
-            *block++ = declare_block(arena, config->kind, in, config->stages[s].width, config->stages[s].out,
+            *block++ = declare_block(arena, place, config->kind, in, config->stages[s].width, config->stages[s].out,
                                      s > 0 && i == 0, name);
             in = config->stages[s].out;
         }
@@ -89,13 +91,13 @@ static void declare_attention(struct resnet *resnet, struct arena *arena, int wi
 {
     const struct resnet_config *config = &resnet->config;
     const struct param_init init = init_normal(1 / sqrtf((float)width));
-    int tokens = 1 + config->position_side * config->position_side;
+    int tokens = 1 + config->position_side * config->position_side, last = arena_place(GROUP_IMAGE, RESNET_STAGES);
     char qkv[128], out[128];
     snprintf(qkv, sizeof qkv, "%s.attention.qkv", prefix);
     snprintf(out, sizeof out, "%s.attention.out", prefix);
-    resnet->position = arena_add(arena, GROUP_IMAGE, init, 2, (int[]){tokens, width}, "%s.position", prefix);
-    resnet->qkv = linear_declare(arena, GROUP_IMAGE, width, 3 * width, true, init, qkv);
-    resnet->out = linear_declare(arena, GROUP_IMAGE, width, config->projection, true, init, out);
+    resnet->position = arena_add(arena, last, init, 2, (int[]){tokens, width}, "%s.position", prefix);
+    resnet->qkv = linear_declare(arena, last, width, 3 * width, true, init, qkv);
+    resnet->out = linear_declare(arena, last, width, config->projection, true, init, out);
     resnet->features = config->projection;
 }
 
@@ -103,18 +105,19 @@ static void declare_attention(struct resnet *resnet, struct arena *arena, int wi
 static void declare_ends(struct resnet *resnet, struct arena *arena, const char *prefix)
 {
     const struct resnet_config *config = &resnet->config;
+    int last = arena_place(GROUP_IMAGE, RESNET_STAGES);
     float limit = 1 / sqrtf((float)resnet->features);
     char classifier[128], projection[128];
     snprintf(classifier, sizeof classifier, "%s.classifier", prefix);
     snprintf(projection, sizeof projection, "%s.projection", prefix);
     if (config->classes) {
-        resnet->classifier = linear_declare(arena, GROUP_IMAGE, resnet->features, config->classes, true,
-                                            init_uniform(limit), classifier);
+        resnet->classifier =
+            linear_declare(arena, last, resnet->features, config->classes, true, init_uniform(limit), classifier);
         resnet->features = config->classes;
     }
     if (config->projection) {
-        resnet->projection = linear_declare(arena, GROUP_IMAGE, resnet->features, config->projection, false,
-                                            init_normal(limit), projection);
+        resnet->projection =
+            linear_declare(arena, last, resnet->features, config->projection, false, init_normal(limit), projection);
         resnet->features = config->projection;
     }
 }

@@ -7,15 +7,12 @@ void text_tower_declare(struct text_tower *text, struct arena *arena, const stru
 {
     const struct param_init init = init_normal(0.02f);
     int width = config->blocks.width;
-    char norm[128];
-    snprintf(norm, sizeof norm, "%s.norm", prefix);
     *text = (struct text_tower){
         .config = *config,
         .word = arena_add(arena, GROUP_TEXT, init, 2, (int[]){config->vocabulary, width}, "%s.word", prefix),
         .position = arena_add(arena, GROUP_TEXT, init, 2, (int[]){config->positions, width}, "%s.position", prefix),
     };
     config->kind->declare(text, arena, prefix);
-    text->norm = norm_declare(arena, GROUP_TEXT, width, config->blocks.norm_eps, norm);
     transformer_declare(&text->blocks, arena, GROUP_TEXT, &config->blocks, prefix);
 }
 

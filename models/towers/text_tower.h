@@ -41,7 +41,7 @@ struct text_tower {
 
 struct text_kind {
     const char *name;
-    /* What the kind has beyond word, position, norm and blocks; sets features. */
+    /* What the kind has beyond word, position and blocks; sets features. */
     void (*declare)(struct text_tower *text, struct arena *arena, const char *prefix);
     struct tensor *(*forward)(struct tape *tape, const struct text_tower *text, const int *ids, const int *lengths,
                               const struct segments *segments);

@@ -14,9 +14,9 @@ static struct name name_of(const char *prefix, int layer, const char *part)
     return name;
 }
 
-static struct tensor *declare_scale(struct arena *arena, int group, int width, struct name name)
+static struct tensor *declare_scale(struct arena *arena, int place, int width, struct name name)
 {
-    return arena_add(arena, group, init_constant(1), 1, (int[]){width}, "%s", name.text);
+    return arena_add(arena, place, init_constant(1), 1, (int[]){width}, "%s", name.text);
 }
 
 void transformer_declare(struct transformer *transformer, struct arena *arena, int group,
@@ -28,15 +28,16 @@ void transformer_declare(struct transformer *transformer, struct arena *arena, i
     transformer->blocks = mem_new((size_t)config->layers, sizeof *transformer->blocks);
     for (int i = 0; i < config->layers; i++) {
 #define NAME(part) name_of(prefix, i, part).text
+        int place = arena_place(group, i + 1);
         transformer->blocks[i] = (struct transformer_block){
-            .norm1 = norm_declare(arena, group, width, config->norm_eps, NAME("norm1")),
-            .qkv = linear_declare(arena, group, width, 3 * width, true, init, NAME("qkv")),
-            .out = linear_declare(arena, group, width, width, true, init, NAME("out")),
-            .scale1 = config->layer_scale ? declare_scale(arena, group, width, name_of(prefix, i, "scale1")) : NULL,
-            .norm2 = norm_declare(arena, group, width, config->norm_eps, NAME("norm2")),
-            .fc1 = linear_declare(arena, group, width, mlp, true, init, NAME("fc1")),
-            .fc2 = linear_declare(arena, group, mlp, width, true, init, NAME("fc2")),
-            .scale2 = config->layer_scale ? declare_scale(arena, group, width, name_of(prefix, i, "scale2")) : NULL,
+            .norm1 = norm_declare(arena, place, width, config->norm_eps, NAME("norm1")),
+            .qkv = linear_declare(arena, place, width, 3 * width, true, init, NAME("qkv")),
+            .out = linear_declare(arena, place, width, width, true, init, NAME("out")),
+            .scale1 = config->layer_scale ? declare_scale(arena, place, width, name_of(prefix, i, "scale1")) : NULL,
+            .norm2 = norm_declare(arena, place, width, config->norm_eps, NAME("norm2")),
+            .fc1 = linear_declare(arena, place, width, mlp, true, init, NAME("fc1")),
+            .fc2 = linear_declare(arena, place, mlp, width, true, init, NAME("fc2")),
+            .scale2 = config->layer_scale ? declare_scale(arena, place, width, name_of(prefix, i, "scale2")) : NULL,
         };
 #undef NAME
     }

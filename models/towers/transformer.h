@@ -7,6 +7,9 @@
  *
  * Before: x += scale1 * out(attention(norm1(x)));  x += scale2 * fc2(activation(fc1(norm2(x))))
  * Behind: x = norm1(x + out(attention(x)));        x = norm2(x + fc2(activation(fc1(x))))
+ *
+ * In its group (arena.h) block i is layer i + 1. Towers put what stands before the blocks in layer 0, and what stands
+ * behind them in the last block's.
  */
 #ifndef OCLIP_TRANSFORMER_H
 #define OCLIP_TRANSFORMER_H

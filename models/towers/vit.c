@@ -17,27 +17,25 @@ static void declare_ends(struct vit *vit, struct arena *arena, const char *prefi
 {
     const struct param_init init = init_normal(0.02f);
     const struct vit_config *config = &vit->config;
-    int width = config->blocks.width;
+    int width = config->blocks.width, last = arena_place(GROUP_IMAGE, config->blocks.layers);
     char name[128];
 #define NAME(part) (snprintf(name, sizeof name, "%s.%s", prefix, part), name)
-#define NORM(part) norm_declare(arena, GROUP_IMAGE, width, config->blocks.norm_eps, NAME(part))
-    if (config->norm_before)
-        vit->norm_before = NORM("norm_before");
+#define NORM(part) norm_declare(arena, last, width, config->blocks.norm_eps, NAME(part))
     if (config->norm_after_pooling)
         vit->pooled_norm = NORM("pooled_norm");
     else
         vit->norm = NORM("norm");
     if (config->pooling == VIT_POOLER)
-        vit->pooler = linear_declare(arena, GROUP_IMAGE, width, width, true, init, NAME("pooler"));
+        vit->pooler = linear_declare(arena, last, width, width, true, init, NAME("pooler"));
     if (config->pooling == VIT_ATTENTION)
-        attention_pool_declare(&vit->pool, arena, GROUP_IMAGE, &config->blocks, NAME("pool"));
+        attention_pool_declare(&vit->pool, arena, last, &config->blocks, NAME("pool"));
     vit->features = width;
     if (config->classes) {
-        vit->classifier = linear_declare(arena, GROUP_IMAGE, width, config->classes, true, init, NAME("classifier"));
+        vit->classifier = linear_declare(arena, last, width, config->classes, true, init, NAME("classifier"));
         vit->features = config->classes;
     }
     if (config->projection) {
-        vit->projection = linear_declare(arena, GROUP_IMAGE, vit->features, config->projection, false,
+        vit->projection = linear_declare(arena, last, vit->features, config->projection, false,
                                          init_normal(1 / sqrtf((float)width)), NAME("projection"));
         vit->features = config->projection;
     }
@@ -59,7 +57,11 @@ void vit_declare(struct vit *vit, struct arena *arena, const struct vit_config *
         .position = ADD(init, 2, "position", positions, width),
     };
 #undef ADD
+    char name[128];
+    snprintf(name, sizeof name, "%s.norm_before", prefix);
     transformer_declare(&vit->blocks, arena, GROUP_IMAGE, &config->blocks, prefix);
+    if (config->norm_before)
+        vit->norm_before = norm_declare(arena, GROUP_IMAGE, width, config->blocks.norm_eps, name);
     declare_ends(vit, arena, prefix);
 }
 

@@ -13,26 +13,33 @@ _Static_assert(ARENA_BLOCK == 256 && LAUNCH_CHUNK % ARENA_BLOCK == 0, "cl/adamw.
 struct update {
     struct arena *arena;
     const struct adamw *settings;
-    struct tensor *rates; // [16, 2]
+    struct tensor *rates; // [arena->class_count, 2]
     struct tensor *norm;  // [4], or NULL: no clipping
     bool *done;           // [arena->bucket_count]
 };
 
-/* For each value of a block's first number (group * 2 + decay): what the kernel multiplies the update and the value
- * with. [16, 2]; caller frees. */
-static struct tensor *new_rates(struct device *dev, const struct adamw *settings)
+static double rate_of(const struct arena *arena, const struct rate_class *class, const struct adamw *settings)
 {
-    float numbers[2 * ADAMW_GROUPS][2];
+    double decay = (double)settings->layer_decay[class->group];
+    int before_last = arena->layers[class->group] - class->layer;
+    return (double)settings->rates[class->group] * (decay > 0 ? pow(decay, before_last) : 1);
+}
+
+/* For each rate class what the kernel multiplies the update and the value with. [class_count, 2]; caller frees. */
+static struct tensor *new_rates(const struct arena *arena, const struct adamw *settings)
+{
+    float(*numbers)[2] = mem_new((size_t)arena->class_count, sizeof *numbers); // [class_count, 2]
     double rest_of_beta1 = settings->loss_scale ? 1 : 1 - pow((double)settings->beta1, settings->step);
-    for (int group = 0; group < ADAMW_GROUPS; group++) {
-        double rate = (double)settings->rates[group];
-        for (int decay = 0; decay < 2; decay++) {
-            numbers[2 * group + decay][0] = (float)(rate / rest_of_beta1);
-            numbers[2 * group + decay][1] = (float)(1 - decay * rate * (double)settings->weight_decay[group]);
-        }
+    for (int i = 0; i < arena->class_count; i++) {
+        const struct rate_class *class = &arena->classes[i];
+        double rate = rate_of(arena, class, settings);
+        double decay = class->decays ? (double)settings->weight_decay[class->group] : 0;
+        numbers[i][0] = (float)(rate / rest_of_beta1);
+        numbers[i][1] = (float)(1 - rate * decay);
     }
-    struct tensor *rates = tensor_new(dev, DTYPE_F32, 2, (int[]){2 * ADAMW_GROUPS, 2});
+    struct tensor *rates = tensor_new(arena->dev, DTYPE_F32, 2, (int[]){arena->class_count, 2});
     tensor_upload(rates, numbers);
+    free(numbers);
     return rates;
 }
 
@@ -59,7 +66,7 @@ static struct update update_begin(struct arena *arena, const struct adamw *setti
     CHECK(settings->step >= 1, "adamw: steps count from 1, not %d", settings->step);
     return (struct update){.arena = arena,
                            .settings = settings,
-                           .rates = new_rates(arena->dev, settings),
+                           .rates = new_rates(arena, settings),
                            .done = mem_new((size_t)arena->bucket_count, sizeof(bool))};
 }
 

@@ -18,12 +18,11 @@
 #include "runtime/arena.h"
 #include "runtime/tape.h"
 
-enum { ADAMW_GROUPS = 8 };
-
 struct adamw {
     float beta1, beta2, eps;
-    float rates[ADAMW_GROUPS];        /* learning rate of each group of the arena */
-    float weight_decay[ADAMW_GROUPS]; /* of those of its parameters that decay */
+    float rates[ARENA_GROUPS];        /* learning rate of each group of the arena */
+    float layer_decay[ARENA_GROUPS];  /* a layer has this times the next one's rate, the last its group's; 0: all do */
+    float weight_decay[ARENA_GROUPS]; /* of those of its parameters that decay */
     float max_norm;                   /* the gradients' norm is clipped to it (grad_norm.h); 0: it is not */
     int step;                         /* counted from 1; with a loss scale nothing depends on it */
     struct tensor *loss_scale;        /* loss_scale.h: the gradients are of a scaled loss; NULL: of the loss */
