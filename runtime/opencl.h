@@ -36,6 +36,7 @@ struct device {
     struct attention_choice *attention;    /* runtime/ops/attention_tune.c */
     struct tuning *tuning;                 /* runtime/tuning.c; NULL until it is read */
     const struct tune_mode *tune_mode;     /* runtime/gemm/tune.c */
+    double tuned_seconds;                  /* what searches have taken, of its total_seconds */
     struct selftests *selftests;           /* runtime/selftest.c */
     const struct matrix_unit *matrix_unit; /* runtime/gemm/matrix.c: what products may run on; NULL: none */
     enum precision precision;              /* of activations on it */

@@ -33,6 +33,11 @@ const struct quirk quirks[] = {
      .paths_on = PATH_BIT(PATH_PATIENT_WAITS),
      .why = "waits yield in a loop, which keeps a core busy",
      .source = "github.com/intel/compute-runtime issues 343 and 363"},
+    {.platform = "rusticl",
+     .device = "llvmpipe",
+     .paths_off = PATH_BIT(PATH_ATTENTION),
+     .why = "vectors of rows take minutes to compile, a size of heads",
+     .source = "measured here with Mesa 22.3.6: 16 lanes and heads of 64 numbers do not compile within two minutes"},
     {0},
 };
 
@@ -72,7 +77,8 @@ static bool has(const char *name, const char *part)
 bool quirk_fits(const struct quirk *quirk, const struct device_info *info)
 {
     return has(info->platform_name, quirk->platform) && has(info->vendor, quirk->vendor) &&
-           (!quirk->only || *quirk->only == info->device_class) && info->memory_bytes >= quirk->above_bytes &&
+           has(info->name, quirk->device) && (!quirk->only || *quirk->only == info->device_class) &&
+           info->memory_bytes >= quirk->above_bytes &&
            (!quirk->since || quirk_compare_versions(info->driver, quirk->since) >= 0) &&
            (!quirk->before || quirk_compare_versions(info->driver, quirk->before) < 0);
 }

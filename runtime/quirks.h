@@ -2,7 +2,7 @@
  *
  *     struct quirk_effect effect = quirks_of(device_info(dev));    // of all rows that fit, together
  *
- * A row fits by platform, vendor, class and size of the device, and by a range of driver versions.
+ * A row fits by platform, vendor, name, class and size of the device, and by a range of driver versions.
  */
 #ifndef OCLIP_QUIRKS_H
 #define OCLIP_QUIRKS_H
@@ -10,12 +10,12 @@
 #include "runtime/device.h"
 
 struct quirk {
-    const char *platform, *vendor; /* parts of their names, in any case; NULL: any */
-    const enum device_class *only; /* NULL: both classes */
-    unsigned long above_bytes;     /* of memory */
-    const char *since, *before;    /* driver versions: `since` has it, `before` has not any more; NULL: no end */
-    const char *build_options;     /* what it changes: NULL or options that programs need, */
-    unsigned paths_on, paths_off;  /* and fast paths (paths.h), as sums of PATH_BITs */
+    const char *platform, *vendor, *device; /* parts of their names, in any case; NULL: any */
+    const enum device_class *only;          /* NULL: both classes */
+    unsigned long above_bytes;              /* of memory */
+    const char *since, *before;   /* driver versions: `since` has it, `before` has not any more; NULL: no end */
+    const char *build_options;    /* what it changes: NULL or options that programs need, */
+    unsigned paths_on, paths_off; /* and fast paths (paths.h), as sums of PATH_BITs */
     const char *why, *source;
 };
 extern const struct quirk quirks[]; /* ends at why NULL */

@@ -84,6 +84,16 @@ static void quirks_fit_by_vendor_size_and_driver(void **state)
         assert_true(quirk->source && (quirk->build_options || quirk->paths_on || quirk->paths_off));
 }
 
+static void quirks_fit_by_name(void **state)
+{
+    (void)state;
+    struct device_info info = made_up("rusticl", "Mesa", "22.3.6", DEVICE_CPU, 64);
+    snprintf(info.name, sizeof info.name, "llvmpipe (LLVM 15.0.6, 256 bits)");
+    assert_false(paths_default(&info) & PATH_BIT(PATH_ATTENTION));
+    snprintf(info.name, sizeof info.name, "AMD Radeon RX 7900 XTX (radeonsi, navi31)");
+    assert_true(paths_default(&info) & PATH_BIT(PATH_ATTENTION));
+}
+
 static void names_of_paths_are_read(void **state)
 {
     (void)state;
@@ -195,8 +205,11 @@ static void a_path_that_is_off_is_not_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(versions_compare_by_numbers),     cmocka_unit_test(quirks_fit_by_vendor_size_and_driver),
-        cmocka_unit_test(names_of_paths_are_read),         cmocka_unit_test(results_stay_right_with_each_path_off),
+        cmocka_unit_test(versions_compare_by_numbers),
+        cmocka_unit_test(quirks_fit_by_vendor_size_and_driver),
+        cmocka_unit_test(quirks_fit_by_name),
+        cmocka_unit_test(names_of_paths_are_read),
+        cmocka_unit_test(results_stay_right_with_each_path_off),
         cmocka_unit_test(a_path_that_is_off_is_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

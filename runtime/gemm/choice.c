@@ -27,7 +27,6 @@ static const double worth_measuring = 8e6; /* operations */
 
 struct gemm_choices {
     struct gemm_plan plans[CLASSES]; /* backend NULL: not chosen yet */
-    double spent;                    /* seconds of searches */
 };
 
 static int size_of(int count)
@@ -105,11 +104,11 @@ static struct gemm_plan choose(struct device *dev, const struct gemm *call)
         plan = first_right_plan(dev, call);
     bool measured = line && tuning_is_measured(dev->tuning, line);
     if (!plan.backend || (measured && !mode->thorough) || 2.0 * call->m * call->n * call->k < worth_measuring ||
-        dev->choices->spent >= mode->total_seconds || !takes_all_paths(dev))
+        dev->tuned_seconds >= mode->total_seconds || !takes_all_paths(dev))
         return plan;
     double start = clock_seconds();
     tune_search(&plan, dev, call, mode, mode->thorough || !line);
-    dev->choices->spent += clock_seconds() - start;
+    dev->tuned_seconds += clock_seconds() - start;
     if (plan.gflops > 0)
         tuning_remember(dev->tuning, &dev->info, name_of(class_of(call)).text, tune_plan_text(&plan).text, plan.gflops);
     return plan;

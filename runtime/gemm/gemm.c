@@ -52,6 +52,7 @@ void gemm_set_tuning(struct device *dev, const char *name)
     while (strcmp(tune_modes[mode].name, name) != 0)
         CHECK(++mode < TUNE_MODES, "there is no mode of tuning %s", name);
     dev->tune_mode = &tune_modes[mode];
+    dev->tuned_seconds = 0;
     gemm_choices_free(dev->choices); /* to be made anew */
     dev->choices = NULL;
 }

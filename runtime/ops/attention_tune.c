@@ -87,30 +87,34 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Forward and backward, the median of three behind a first; INFINITY when the form cannot be run. */
+/* Forward and backward, the median of three behind a first as far as the time of a quick search goes; INFINITY when the
+ * form cannot be run. */
 static double seconds_of(struct device *dev, const struct attention_shape *like, const struct attention_form *form)
 {
-    enum { RUNS = 3 };
+    enum { RUNS = 4 };
     struct attention_shape shape = *like;
     shape.form = *form;
     shape.heads = HEADS_TIMED;
     struct problem problem = problem_new(dev, shape.head_dim);
     struct error err;
-    double seconds[RUNS];
+    double seconds[RUNS], deadline = clock_seconds() + tune_modes[TUNE_QUICK].class_seconds;
     bool failed = device_finish(dev, &err) != 0;
-    for (int run = -1; run < RUNS && !failed; run++) {
+    int runs = 0;
+    while (!failed && runs < RUNS && (runs == 0 || clock_seconds() < deadline)) {
         double start = clock_seconds();
         attention_launch(problem.out, problem.lse, problem.qkv, &problem.segments, &shape);
         attention_launch_backward(problem.qkv_grad, problem.out_grad, problem.out, problem.lse, problem.qkv,
                                   &problem.segments, &shape);
         failed = device_finish(dev, &err) != 0;
-        seconds[run < 0 ? 0 : run] = clock_seconds() - start;
+        seconds[runs++] = clock_seconds() - start;
     }
     problem_free(&problem);
-    if (failed)
-        dev->failure = (struct error){0};
-    qsort(seconds, RUNS, sizeof *seconds, compare_doubles);
-    return failed ? INFINITY : seconds[RUNS / 2];
+    if (failed) {
+        device_forgive(dev);
+        return INFINITY;
+    }
+    qsort(seconds, (size_t)runs, sizeof *seconds, compare_doubles);
+    return seconds[(runs - 1) / 2]; /* the first is the slowest */
 }
 
 static bool is_right(struct device *dev, const struct attention_shape *like, const struct attention_form *form)
@@ -179,7 +183,12 @@ static struct attention_form choose(struct device *dev, const struct attention_s
         else if (!dev->tune_mode->thorough && is_right(dev, shape, &form))
             return form;
     }
-    return dev->tune_mode->class_seconds > 0 ? measured(dev, shape, work) : shape->form;
+    if (dev->tuned_seconds >= dev->tune_mode->total_seconds)
+        return shape->form;
+    double start = clock_seconds();
+    struct attention_form form = measured(dev, shape, work);
+    dev->tuned_seconds += clock_seconds() - start;
+    return form;
 }
 
 struct attention_form attention_tuned(struct device *dev, const struct attention_shape *shape)
@@ -187,6 +196,8 @@ struct attention_form attention_tuned(struct device *dev, const struct attention
     for (struct attention_choice *choice = dev->attention; choice; choice = choice->next)
         if (choice->head_dim == shape->head_dim && choice->causal == shape->causal)
             return choice->form;
+    if (device_failed(dev))
+        return shape->form;
     struct attention_choice *choice = mem_new(1, sizeof *choice);
     *choice = (struct attention_choice){
         .head_dim = shape->head_dim, .causal = shape->causal, .form = choose(dev, shape), .next = dev->attention};
