@@ -6,12 +6,15 @@
 // rates [..]: the step over 1 - beta1^t, and 1 - the learning rate * the weight decay.
 // norm [4] holds the factor that clips the gradients (grad_norm.cl), or is NULL. With `scaled` (loss_scale.cl) it holds what
 // depends on the steps taken too, rates and root2 do not, and a factor of 0 leaves all as it is.
+// guard [2] (step_guard.cl) says whether the step is taken, or is NULL.
 // values, moment1, moment2 [.. * BLOCK]: the arena's; the bucket is `count` blocks from `first` on; grads [count * BLOCK]
 ROW_KERNEL void adamw_step(global float *values, global float *moment1, global float *moment2,
                            global const float *grads, global const int2 *blocks, global const float2 *rates,
-                           global const float *norm, float beta1, float beta2, float rest1, float rest2, float root2,
+                           global const float *norm, global const float *guard, float beta1, float beta2, float rest1, float rest2, float root2,
                            float eps, int first, int count, int scaled)
 {
+    if (guard && guard[1] == 0)
+        return;
     float clip = norm ? norm[1] : 1, warm = scaled ? norm[2] : 1;
     if (scaled && clip == 0)
         return;

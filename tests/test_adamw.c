@@ -1,6 +1,7 @@
 /* AdamW and the clipping of gradients, against the same formulas in double over many steps. */
 #include "runtime/ops/adamw.h"
 #include "runtime/ops/grad_norm.h"
+#include "runtime/ops/step_guard.h"
 #include "tests/op_check.h"
 
 #include <math.h>
@@ -227,8 +228,57 @@ static void check_norm(struct device *dev)
     model_free(&model);
 }
 
+/* Everything that a step moves: values, moments.  Caller frees. */
+static float *state_of(const struct arena *arena, size_t *bytes)
+{
+    struct buffer *const parts[] = {arena->values, arena->moment1, arena->moment2};
+    size_t numbers = arena->trained_numbers;
+    float *state = mem_new(3 * numbers, sizeof *state);
+    for (size_t i = 0; i < 3; i++)
+        buffer_download(state + i * numbers, parts[i], 0, numbers * sizeof *state);
+    *bytes = 3 * numbers * sizeof *state;
+    return state;
+}
+
+/* A step whose loss, or whose gradients where their norm is known, are not finite changes nothing; others do. */
+static void check_guard(struct device *dev)
+{
+    static const struct {
+        float loss, gradient, max_norm;
+        bool taken;
+    } cases[] = {{1, 1, 0, true},      {1, 1, 1, true},          {NAN, 1, 0, false}, {INFINITY, 1, 0, false},
+                 {NAN, NAN, 1, false}, {-INFINITY, 1, 1, false}, {1, NAN, 1, false}, {1, INFINITY, 1, false}};
+    struct model model = model_new(dev);
+    struct tensor *loss = tensor_new(dev, DTYPE_F32, 1, (int[]){1});
+    struct adamw settings = plain;
+    settings.guard = step_guard_new(dev);
+    uint64_t random = 5;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t bytes;
+        float *before = state_of(model.arena, &bytes), said[STEP_GUARD_NUMBERS];
+        settings.step = (int)i + 1;
+        settings.max_norm = cases[i].max_norm;
+        new_gradients(&model, 0.1, &random);
+        buffer_upload(model.arena->buckets[0].grads, 0, &cases[i].gradient, sizeof cases[i].gradient);
+        tensor_upload(loss, &cases[i].loss);
+        step_guard_loss(settings.guard, loss);
+        adamw_step(model.arena, &settings);
+        float *after = state_of(model.arena, &bytes);
+        tensor_download(said, settings.guard);
+        CHECK((memcmp(before, after, bytes) != 0) == cases[i].taken, "guard, case %zu: state", i);
+        CHECK(said[STEP_GUARD_SOUND] == (float)cases[i].taken, "guard, case %zu: verdict", i);
+        CHECK(memcmp(&said[STEP_GUARD_LOSS], &cases[i].loss, sizeof(float)) == 0, "guard, case %zu: loss", i);
+        free(before);
+        free(after);
+    }
+    tensor_free(settings.guard);
+    tensor_free(loss);
+    model_free(&model);
+}
+
 static void test(struct device *dev)
 {
+    check_guard(dev);
     check_norm(dev);
     check_training(dev);
     struct arena *nothing = arena_new();

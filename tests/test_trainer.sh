@@ -81,6 +81,20 @@ cmp -s "$scratch/taught/model/model.safetensors" "$scratch/at-once/model/model.s
 refuses 2 no-weight "--distill-weight: 0" $few --model tiny --distill-model "$scratch/overfit/model" --distill-weight 0
 refuses 2 no-teacher "excludes --lock-image" $few --model tiny --distill-model "$scratch/overfit/model" --lock-image
 
+# ---- a loss that is not finite: its steps are left out and counted, and ten in a row end the run ----
+
+refuses 1 lost "not finite in each of the last" $few --model tiny --epochs 40 --lr 1e30 --save-frequency 50
+says "lower --lr"
+grep -q "steps up to [0-9]* skipped: their loss or its gradients were not finite" "$scratch/lost/out.log" ||
+    complain "lost: out.log has no skipped steps"
+[ ! -e "$scratch/lost/model" ] || complain "lost: left a model"
+run 0 before-lost $few --model tiny --lr-scheduler const
+refuses 1 before-lost "not finite in each of the last" $few --model tiny --lr-scheduler const --epochs 40 --lr 1e30 \
+    --save-frequency 50 --resume "$scratch/before-lost"
+run 0 before-lost $few --model tiny --lr-scheduler const --epochs 2 --resume "$scratch/before-lost"
+says "resumed at epoch 2"
+grep -q '"skipped_steps":0' "$scratch/before-lost/results.jsonl" || complain "before-lost: no count of skipped steps"
+
 # ---- how photos are turned is saved with the model ----
 
 run 0 upright $few --model tiny --exif-orientation
@@ -198,7 +212,7 @@ refuses 2 option "did you mean --name" $plain --nmae x
 refuses 3 device "no device matches --device 99" $plain --device 99
 says "device 0 (0:0)"
 refuses 2 unlocked "give --lock-image too" $plain --lock-image-unlocked-groups 1
-refuses 2 layer-decay "--layer-decay-text 0 is not in (0, 1]" $plain --layer-decay-text 0
+refuses 2 layer-decay "--layer-decay-text: 0 is not in (0, 1]" $plain --layer-decay-text 0
 under="env OCL_ICD_VENDORS=/nonexistent"
 refuses 3 driver "no OpenCL platform found" $plain
 under=

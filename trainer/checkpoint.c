@@ -62,6 +62,8 @@ static int write_arena(struct trainer *t, const char *folder, struct error *err)
     char *path = path_join(folder, "arena.safetensors");
     int result = device_finish(t->dev, err); /* nothing of a failed device is kept */
     if (result == 0)
+        result = soundness_of_weights(data[0], part_numbers(arena, 0), err);
+    if (result == 0)
         result = safetensors_write(path, tensors, count, NULL, err);
     for (int i = 0; i < count; i++)
         free(data[i]);

@@ -1,6 +1,7 @@
 /* ./trainer: opens data, device and model, runs the epochs, leaves a model folder. */
 #include "runtime/gemm/gemm.h"
 #include "runtime/ops/loss_scale.h"
+#include "runtime/ops/step_guard.h"
 #include "runtime/paths.h"
 #include "runtime/profile.h"
 #include "trainer/trained.h"
@@ -273,7 +274,8 @@ static int open_all(struct trainer *t, struct error *err)
     t->tape = tape_new(t->dev, true);
     if (device_precision(t->dev) == PRECISION_FP16)
         t->loss_scale = loss_scale_new(t->dev);
-    t->losses = tensor_new(t->dev, DTYPE_F32, 1, (int[]){LOSS_SLOTS});
+    t->guard = step_guard_new(t->dev);
+    t->losses = tensor_new(t->dev, DTYPE_F32, 2, (int[]){LOSS_SLOTS, STEP_GUARD_NUMBERS});
     report_note(t, "%d photos to train on, %d to validate on; %d steps of %d pairs in %d epochs; run folder %s",
                 t->data.train.photo_count, t->data.val.photo_count, t->total_steps, settings_step_pairs(&t->settings),
                 t->settings.epochs, t->folder);
@@ -299,6 +301,7 @@ static void close_all(struct trainer *t)
     features_free(&t->images);
     features_free(&t->texts);
     tensor_free(t->losses);
+    tensor_free(t->guard);
     tensor_free(t->loss_scale);
     tape_free(t->tape);
     teacher_close(&t->teacher);
@@ -329,6 +332,8 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
         return -1;
     double rate = t->settings.lr_head * schedule_factor(&t->schedule, t->position.step);
     report_flush(t, rate);
+    if (soundness_check(t, err) != 0)
+        return -1;
     if (stop_requested)
         return 0;
     double seconds = clock_seconds() - start;

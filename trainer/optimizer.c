@@ -15,6 +15,7 @@ struct adamw optimizer_at(const struct trainer *t, int step, double factor)
                           .eps = (float)s->eps,
                           .max_norm = (float)s->grad_clip,
                           .step = step + 1,
+                          .guard = t->guard,
                           .loss_scale = t->loss_scale};
     for (int group = 0; group < (int)(sizeof groups / sizeof *groups); group++) {
         adamw.rates[group] = (float)(groups[group].rate * factor);

@@ -1,5 +1,6 @@
 /* What a run says: the progress bar, out.log, params.txt, records of steps and epochs, TensorBoard's curves. */
 #include "runtime/ops/loss_scale.h"
+#include "runtime/ops/step_guard.h"
 #include "trainer/page.h"
 #include "trainer/records.h"
 #include "trainer/tensorboard.h"
@@ -91,18 +92,18 @@ static void write_scalar(struct trainer *t, const char *tag, int step, double va
         tensorboard_scalar(t->events, tag, step, value);
 }
 
-/* losses [t->unlogged], of the steps since the last line. */
-static void record_steps(struct trainer *t, const float *losses)
+/* steps [t->unlogged, STEP_GUARD_NUMBERS]: those since the last line. */
+static void record_steps(struct trainer *t, const float *steps)
 {
     double seconds = clock_seconds() - t->logged_at;
     double pairs_per_s = seconds > 0 ? t->unlogged * settings_step_pairs(&t->settings) / seconds : 0;
     for (int i = 0; i < t->unlogged; i++) {
         int step = t->position.step - t->unlogged + 1 + i;
         double rate = t->settings.lr_head * schedule_factor(&t->schedule, step - 1);
-        record_write(t->steps,
-                     json_pack("{s:i, s:i, s:o, s:f, s:f}", "step", step, "epoch", t->position.epoch + 1, "loss",
-                               record_number((double)losses[i]), "lr", rate, "pairs_per_s", pairs_per_s));
-        write_scalar(t, "train/loss", step, (double)losses[i]);
+        double loss = (double)steps[i * STEP_GUARD_NUMBERS + STEP_GUARD_LOSS];
+        record_write(t->steps, json_pack("{s:i, s:i, s:o, s:f, s:f}", "step", step, "epoch", t->position.epoch + 1,
+                                         "loss", record_number(loss), "lr", rate, "pairs_per_s", pairs_per_s));
+        write_scalar(t, "train/loss", step, loss);
         write_scalar(t, "train/lr", step, rate);
     }
     write_scalar(t, "train/pairs_per_s", t->position.step, pairs_per_s);
@@ -116,21 +117,20 @@ void report_flush(struct trainer *t, double rate)
 {
     if (t->unlogged == 0)
         return;
-    float losses[LOSS_SLOTS];
-    buffer_download(losses, t->losses->buffer, 0, (size_t)t->unlogged * sizeof *losses);
+    float steps[2 * LOSS_SLOTS]; // [unlogged, 2]
+    int sound;
+    buffer_download(steps, t->losses->buffer, 0, (size_t)t->unlogged * 2 * sizeof *steps);
     if (device_failed(t->dev))
         return;
-    double sum = 0;
-    for (int i = 0; i < t->unlogged; i++)
-        sum += (double)losses[i];
+    double sum = soundness_count(&sound, t, steps, t->unlogged);
     char text[160];
     snprintf(text, sizeof text, "epoch %d step %d loss %.6f lr %.3g", t->position.epoch + 1, t->position.step,
-             sum / t->unlogged, rate);
+             sum / sound, rate);
     write_log(t, text);
     report_skipped(t);
-    record_steps(t, losses);
+    record_steps(t, steps);
     t->epoch_loss += sum;
-    t->epoch_losses += t->unlogged;
+    t->epoch_losses += sound;
     t->unlogged = 0;
     t->logged_at = clock_seconds();
 }
@@ -180,10 +180,10 @@ void report_epoch(struct trainer *t, const struct evaluation *e, double seconds,
     double loss = t->epoch_losses ? t->epoch_loss / t->epoch_losses : 0;
     bool validated = t->data.val.photo_count > 0;
     double waited = seconds > 0 ? t->epoch_waited / seconds : 0;
-    json_t *line =
-        json_pack("{s:i, s:i, s:o, s:f, s:f, s:f, s:f, s:I}", "epoch", t->position.epoch + 1, "step", t->position.step,
-                  "train_loss", record_number(loss), "lr", rate, "seconds", seconds, "pairs_per_s", pairs / seconds,
-                  "data_wait_share", waited, "bad_samples", (json_int_t)t->bad.known.list.count);
+    json_t *line = json_pack("{s:i, s:i, s:o, s:f, s:f, s:f, s:f, s:I, s:I}", "epoch", t->position.epoch + 1, "step",
+                             t->position.step, "train_loss", record_number(loss), "lr", rate, "seconds", seconds,
+                             "pairs_per_s", pairs / seconds, "data_wait_share", waited, "bad_samples",
+                             (json_int_t)t->bad.known.list.count, "skipped_steps", (json_int_t)t->skipped + t->unsound);
     CHECK(line, "cannot make a line of results.jsonl");
     if (validated) {
         json_t *validation = validation_json(e);

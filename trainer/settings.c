@@ -198,7 +198,7 @@ static int check_data(const struct settings *s, struct error *err)
 
 static int check(struct settings *s, struct error *err)
 {
-    if (check_data(s, err) != 0 || read_augmentation(s, err) != 0 || trained_check(s, err) != 0)
+    if (check_data(s, err) != 0 || read_augmentation(s, err) != 0)
         return -1;
     static const char *const names[] = {"cosine", "const", "plateau"};
     for (int i = 0; i < 3; i++)

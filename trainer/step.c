@@ -13,7 +13,8 @@ static void train_batch(struct trainer *t, const struct batch *batch)
         struct tensor *loss = batch_loss(t, batch);
         struct adamw adamw = optimizer_at(t, t->position.step, factor);
         adamw_backward(t->tape, loss, t->clip->arena, &adamw);
-        buffer_copy(t->losses->buffer, (size_t)t->unlogged * sizeof(float), loss->buffer, 0, sizeof(float));
+        size_t bytes = tensor_bytes(t->guard);
+        buffer_copy(t->losses->buffer, (size_t)t->unlogged * bytes, t->guard->buffer, 0, bytes);
         t->unlogged++;
     }
     tape_reset(t->tape);
@@ -39,7 +40,7 @@ int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err
     int more = 1, result = 0;
     if (!t->loader && open_loader(t, t->position.epoch, t->position.pair, err) != 0)
         return -1;
-    while (!*stop && t->position.step < t->total_steps && !device_failed(t->dev) &&
+    while (!*stop && t->position.step < t->total_steps && !device_failed(t->dev) && !soundness_lost(t) &&
            (more = loader_next(&batch, t->loader, err)) > 0)
         train_batch(t, &batch);
     t->epoch_waited = loader_waited(t->loader);
@@ -47,7 +48,8 @@ int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err
     t->loader = NULL;
     if (more < 0)
         return -1;
-    if (more == 0 && t->position.step < t->total_steps && t->position.epoch + 1 < t->settings.epochs)
+    if (more == 0 && !soundness_lost(t) && t->position.step < t->total_steps &&
+        t->position.epoch + 1 < t->settings.epochs)
         result = open_loader(t, t->position.epoch + 1, 0, err);
     return result == 0 ? device_finish(t->dev, err) : -1;
 }

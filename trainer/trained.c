@@ -28,15 +28,3 @@ int trained_locks(struct settings *s, struct error *err)
         return -1;
     return unlock(&s->lock_text, s->text_unlocked, "--lock-text", "--lock-text-unlocked-layers", err);
 }
-
-int trained_check(const struct settings *s, struct error *err)
-{
-    const struct {
-        const char *option;
-        double value;
-    } decays[] = {{"--layer-decay-image", s->layer_decay_image}, {"--layer-decay-text", s->layer_decay_text}};
-    for (int i = 0; i < 2; i++)
-        if (!(decays[i].value > 0 && decays[i].value <= 1))
-            return error_set(err, EXIT_USAGE, "%s %g is not in (0, 1]", decays[i].option, decays[i].value);
-    return 0;
-}

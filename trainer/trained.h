@@ -15,6 +15,5 @@ struct clip_training trained_parts(const struct settings *settings);
 int trained_locks(struct settings *settings, struct error *err) MUST_CHECK;
 
 /* Whether the options of this topic have values that can be. Fails with EXIT_USAGE. */
-int trained_check(const struct settings *settings, struct error *err) MUST_CHECK;
 
 #endif

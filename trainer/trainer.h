@@ -44,9 +44,11 @@ struct trainer {
     int steps_per_epoch, total_steps;
     float *best_values; // as arena->values, of the best epoch; NULL before any
 
-    struct tensor *loss_scale; /* runtime/ops/loss_scale.h; NULL unless activations are fp16 */
-    int skipped;               /* steps, as far as reported */
-    struct tensor *losses;     // [LOSS_SLOTS], on the device: losses of steps not logged yet
+    struct tensor *loss_scale;     /* runtime/ops/loss_scale.h; NULL unless activations are fp16 */
+    int skipped;                   /* steps, as far as reported */
+    struct tensor *guard;          // [2], runtime/ops/step_guard.h: of the step that runs
+    struct tensor *losses;         // [LOSS_SLOTS, 2], on the device: what it said of steps not logged yet
+    int unsound, unsound_in_a_row; /* steps that were left out since they were not finite */
     int unlogged;
     double logged_at; /* clock_seconds() of the last line */
     double epoch_loss;
@@ -63,6 +65,13 @@ int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err
 
 /* optimizer.c */
 struct adamw optimizer_at(const struct trainer *t, int step, double factor); /* factor: of all learning rates */
+
+/* soundness.c: counts the steps that the guard left out; returns the sum of the losses of those it did not, and how
+ * many. The check fails when the last ones all were left out. */
+double soundness_count(int *sound, struct trainer *t, const float *steps /* [count, 2] */, int count);
+bool soundness_lost(const struct trainer *t);
+int soundness_check(const struct trainer *t, struct error *err) MUST_CHECK;
+int soundness_of_weights(const float *values, size_t count, struct error *err) MUST_CHECK;
 
 /* evaluate.c */
 int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err) MUST_CHECK;

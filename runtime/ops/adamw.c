@@ -3,6 +3,7 @@
 #include "runtime/launch.h"
 #include "runtime/ops/grad_norm.h"
 #include "runtime/ops/loss_scale.h"
+#include "runtime/ops/step_guard.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,8 +53,8 @@ static void update_bucket(void *context, struct bucket *bucket)
     bucket_fill(bucket);
     LAUNCH(arena->dev, "adamw.cl", "adamw_step", range_chunks(arena->dev, bucket->numbers), ARG_MEMORY(arena->values),
            ARG_MEMORY(arena->moment1), ARG_MEMORY(arena->moment2), ARG_MEMORY(bucket->grads), ARG_MEMORY(arena->blocks),
-           ARG_BUFFER(update->rates), ARG_BUFFER(update->norm), ARG_FLOAT(s->beta1), ARG_FLOAT(s->beta2),
-           ARG_FLOAT((float)(1 - beta1)), ARG_FLOAT((float)(1 - beta2)),
+           ARG_BUFFER(update->rates), ARG_BUFFER(update->norm), ARG_BUFFER(s->guard), ARG_FLOAT(s->beta1),
+           ARG_FLOAT(s->beta2), ARG_FLOAT((float)(1 - beta1)), ARG_FLOAT((float)(1 - beta2)),
            ARG_FLOAT((float)sqrt(1 - pow(beta2, s->step))), ARG_FLOAT(s->eps),
            ARG_INT((int)(bucket->first / ARENA_BLOCK)), ARG_INT((int)(bucket->numbers / ARENA_BLOCK)),
            ARG_INT(s->loss_scale != NULL));
@@ -78,6 +79,8 @@ static void update_end(struct update *update)
         update->norm = grad_norm(arena, s->max_norm);
     if (s->loss_scale)
         loss_scale_update(update->norm, s->loss_scale, s->max_norm, s->beta1, s->beta2);
+    if (s->guard && update->norm)
+        step_guard_norm(s->guard, update->norm, s->loss_scale);
     for (int i = 0; i < arena->bucket_count; i++)
         if (!update->done[i])
             update_bucket(update, &arena->buckets[i]);
@@ -99,6 +102,8 @@ void adamw_backward(struct tape *tape, struct tensor *loss, struct arena *arena,
     struct update update = update_begin(arena, settings);
     if (settings->max_norm == 0 && !settings->loss_scale)
         tape_when_complete(tape, update_bucket, &update);
+    if (settings->guard)
+        step_guard_loss(settings->guard, loss);
     if (settings->loss_scale)
         loss_scale_backward(tape, loss, settings->loss_scale);
     else

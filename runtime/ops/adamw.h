@@ -25,6 +25,7 @@ struct adamw {
     float weight_decay[ARENA_GROUPS]; /* of those of its parameters that decay */
     float max_norm;                   /* the gradients' norm is clipped to it (grad_norm.h); 0: it is not */
     int step;                         /* counted from 1; with a loss scale nothing depends on it */
+    struct tensor *guard;             /* step_guard.h: leaves out steps that are not sound; NULL: none */
     struct tensor *loss_scale;        /* loss_scale.h: the gradients are of a scaled loss; NULL: of the loss */
 };
 
