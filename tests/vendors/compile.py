@@ -71,7 +71,8 @@ def text_of(file):
 def compile_all(jobs, cache):
     """The kernels of each job (vendor, chip, file, options), or the error; unchanged ones come from the cache."""
     common = text_of("common.clh")
-    versions = {vendor.name: vendor.versions() for vendor, *_ in jobs}
+    vendors = {vendor.name: vendor for vendor, *_ in jobs}
+    versions = {name: vendor.versions() for name, vendor in vendors.items()}
     rules = (HERE / "compilers.py").read_text()
 
     def one(job):
