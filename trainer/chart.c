@@ -112,7 +112,7 @@ static void write_axes(FILE *out, const struct axis *x, const struct axis *y, co
                 LEFT, RIGHT, place(y, value), place(y, value), LEFT - 8, place(y, value) + 4.5,
                 fabs(value) < 1e-9 * y->tick ? 0 : value, unit);
     double tick = fmax(x->tick, 1);
-    for (double value = ceil(x->low / tick - 1e-9) * tick; value <= x->high + 1e-9 * tick; value += tick)
+    for (double value = x->low; value <= x->high + 1e-9 * tick; value += tick)
         fprintf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.6g</text>\n", place(x, value), BOTTOM + 19,
                 value);
     fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">step</text>\n", RIGHT, HEIGHT - 3);
@@ -158,7 +158,7 @@ static void write_legend(struct html *page, const struct chart *chart)
 
 void chart_write(struct html *page, const struct chart *chart)
 {
-    struct axis x = {.low = INFINITY, .high = -INFINITY, .from = LEFT, .to = RIGHT};
+    struct axis x = {.low = 0, .high = -INFINITY, .from = LEFT, .to = RIGHT};
     struct axis y = {.low = chart->from_zero ? 0 : INFINITY, .high = -INFINITY, .from = BOTTOM, .to = TOP};
     const char *unit = chart->unit ? chart->unit : "";
     for (int i = 0; i < chart->count; i++) {

@@ -10,8 +10,8 @@
 enum { TABLE_ROWS = 200, SHORT = -1 };
 
 static const char page_style[] =
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:12px;margin:28px 0 0}\n"
-    ".tiles div{padding:12px 16px;border:1px solid var(--line);border-radius:12px;background:var(--card);"
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(124px,1fr));gap:12px;margin:28px 0 0}\n"
+    ".tiles div{padding:12px 14px;border:1px solid var(--line);border-radius:12px;background:var(--card);"
     "box-shadow:var(--shadow)}\n"
     ".tiles dt{font-size:.8125rem;color:var(--quiet)}\n"
     ".tiles dd{margin:0;font-size:1.375rem;font-weight:600;font-variant-numeric:tabular-nums}\n"
@@ -35,11 +35,11 @@ static const struct column {
     {"train_loss", "loss", 4, false},
     {"val_loss", "validation loss", 4, false},
     {"text_retrieval_recall@1", "image→text R@1", 1, true},
-    {"text_retrieval_recall@5", "R@5", 1, true},
-    {"text_retrieval_recall@10", "R@10", 1, true},
+    {"text_retrieval_recall@5", "image→text R@5", 1, true},
+    {"text_retrieval_recall@10", "image→text R@10", 1, true},
     {"image_retrieval_recall@1", "text→image R@1", 1, true},
-    {"image_retrieval_recall@5", "R@5", 1, true},
-    {"image_retrieval_recall@10", "R@10", 1, true},
+    {"image_retrieval_recall@5", "text→image R@5", 1, true},
+    {"image_retrieval_recall@10", "text→image R@10", 1, true},
     {"lr", "learning rate", SHORT, false},
     {"pairs_per_s", "pairs/s", 0, false},
     {"data_wait_share", "waited for data", 1, true},
@@ -108,7 +108,8 @@ static void write_charts(struct html *page, const char *folder)
     static const char *const recalls[] = {"text_retrieval_recall@1",  "text_retrieval_recall@5",
                                           "text_retrieval_recall@10", "image_retrieval_recall@1",
                                           "image_retrieval_recall@5", "image_retrieval_recall@10"};
-    static const char *const names[] = {"image→text R@1", "R@5", "R@10", "text→image R@1", "R@5", "R@10"};
+    static const char *const names[] = {"image→text R@1", "image→text R@5", "image→text R@10",
+                                        "text→image R@1", "text→image R@5", "text→image R@10"};
     struct curve steps[STEP_CURVES] = {0}, validation = {0}, recall[6] = {0};
     read_curves(steps, of_steps, STEP_CURVES, folder, "steps.jsonl", 1);
     read_curves(&validation, of_epochs, 1, folder, "results.jsonl", 1);
