@@ -12,7 +12,7 @@ const char chart_style[] =
     "box-shadow:var(--shadow);--c0:#0b6e99;--c1:#c2571a;--c2:#6b4fbb}\n"
     "@media(prefers-color-scheme:dark){.chart{--c0:#63c1e6;--c1:#f0a36b;--c2:#b5a1f5}}\n"
     ".chart figcaption{font-weight:600}\n"
-    ".chart svg{display:block;width:100%;height:auto}\n"
+    ".chart>svg{display:block;width:100%;height:auto}\n"
     ".chart text{font-size:13px;fill:var(--quiet);font-variant-numeric:tabular-nums}\n"
     ".chart .grid-line{stroke:var(--line)}\n"
     ".chart path{fill:none;stroke-width:2;stroke-linejoin:round}\n"
@@ -20,6 +20,7 @@ const char chart_style[] =
     ".chart path,.chart line.key{stroke:var(--c)}.chart circle{fill:var(--c);pointer-events:all}\n"
     ".chart .dashed{stroke-dasharray:6 4}.chart .faint path{opacity:.55;stroke-width:1.5}\n"
     ".chart circle.hidden{opacity:0}.chart circle:hover{opacity:1;stroke:var(--card);stroke-width:2}\n"
+    "@media(max-width:560px){.chart>svg{overflow:visible}.chart text{font-size:16px}}\n"
     ".legend{display:flex;flex-wrap:wrap;gap:2px 16px;margin:2px 0 0;padding:0;list-style:none;font-size:.8125rem;"
     "color:var(--quiet)}\n"
     ".legend svg{display:inline-block;width:24px;height:8px;margin-right:6px;vertical-align:middle}\n"
@@ -108,7 +109,7 @@ static void write_axes(FILE *out, const struct axis *x, const struct axis *y, co
     for (double value = ceil(y->low / y->tick - 1e-9) * y->tick; value <= y->high + 1e-9 * y->tick; value += y->tick)
         fprintf(out,
                 "<line class=\"grid-line\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
-                "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.4g%s</text>\n",
+                "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.6g%s</text>\n",
                 LEFT, RIGHT, place(y, value), place(y, value), LEFT - 8, place(y, value) + 4.5,
                 fabs(value) < 1e-9 * y->tick ? 0 : value, unit);
     double tick = fmax(x->tick, 1);

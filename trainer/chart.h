@@ -2,7 +2,8 @@
  *
  *     struct curve loss = {0};
  *     curve_add(&loss, 1, 5.4);
- *     chart_write(&page, &(struct chart){.title = "Loss", .lines = {{"training", &loss, 0}}, .count = 1});
+ *     struct chart chart = {.title = "Loss", .lines = {{.name = "training", .curve = &loss}}, .count = 1};
+ *     chart_write(&page, &chart);
  *     curve_free(&loss);
  *
  * Colours and sizes are in chart_style, which the page holds once.

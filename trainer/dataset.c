@@ -174,7 +174,7 @@ static int open_train(struct dataset *data, bool *has_splits, const struct setti
 int dataset_open(struct dataset *data, const struct settings *settings, struct bad_samples *bad, struct error *err)
 {
     *data = (struct dataset){.first_text = mem_new(1, sizeof(int))};
-    bool has_splits = false, ignored;
+    bool has_splits = false, ignored = false;
     int result = open_train(data, &has_splits, settings, bad, err);
     if (result == 0 && settings->val_data)
         result = read_part(data, &data->val, &ignored, settings->val_data, "val", settings, bad, err);

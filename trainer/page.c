@@ -115,21 +115,21 @@ static void write_charts(struct html *page, const char *folder)
     read_curves(&validation, of_epochs, 1, folder, "results.jsonl", 1);
     read_curves(recall, recalls, 6, folder, "results.jsonl", 100);
     html_raw(page, "<div class=\"charts\">\n");
-    chart_write(page,
-                &(struct chart){.title = "Loss",
-                                .lines = {{"training", &steps[LOSS], 0, .faint = true}, {"validation", &validation, 1}},
-                                .count = validation.count ? 2 : 1});
+    chart_write(page, &(struct chart){.title = "Loss",
+                                      .lines = {{.name = "training", .curve = &steps[LOSS], .faint = true},
+                                                {.name = "validation", .curve = &validation, .colour = 1}},
+                                      .count = validation.count ? 2 : 1});
     struct chart chart = {.title = "Recall on validation photos", .unit = " %", .count = 6, .from_zero = true};
     for (int i = 0; i < 6; i++)
-        chart.lines[i] = (struct chart_line){names[i], &recall[i], i % 3, .dashed = i >= 3};
+        chart.lines[i] = (struct chart_line){.name = names[i], .curve = &recall[i], .colour = i % 3, .dashed = i >= 3};
     if (recall[0].count)
         chart_write(page, &chart);
     chart_write(page, &(struct chart){.title = "Learning rate",
-                                      .lines = {{"of the heads", &steps[RATE], 0}},
+                                      .lines = {{.name = "of the heads", .curve = &steps[RATE]}},
                                       .count = 1,
                                       .from_zero = true});
     chart_write(page, &(struct chart){.title = "Throughput",
-                                      .lines = {{"pairs a second", &steps[SPEED], 0}},
+                                      .lines = {{.name = "pairs a second", .curve = &steps[SPEED]}},
                                       .count = 1,
                                       .from_zero = true});
     html_raw(page, "</div>\n");
