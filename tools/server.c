@@ -58,8 +58,7 @@ static struct MHD_Response *response_of(const struct reply *reply)
 static void send_response(struct exchange *exchange, int status, struct MHD_Response *response)
 {
     exchange->status = status;
-    /* A connection that broke meanwhile is told apart by MHD itself. */
-    (void)!MHD_queue_response(exchange->connection, (unsigned)status, response);
+    exchange->is_broken = MHD_queue_response(exchange->connection, (unsigned)status, response) != MHD_YES;
     MHD_destroy_response(response);
 }
 
@@ -222,6 +221,8 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
     if (!exchange) {
         *state = exchange = exchange_new(context, connection);
         check_head(exchange, path, method);
+    } else if (exchange->status) {
+        exchange->is_broken = true; /* it was answered, and the answer not taken */
     } else if (*count > 0) {
         add_to_body(exchange, bytes, *count);
         *count = 0;
@@ -230,7 +231,7 @@ static enum MHD_Result take(void *context, struct MHD_Connection *connection, co
     } else {
         exchange->route->answer(exchange, exchange->server->options.context);
     }
-    return MHD_YES;
+    return exchange->is_broken ? MHD_NO : MHD_YES;
 }
 
 static void finish(void *context, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)

@@ -80,6 +80,7 @@ struct exchange {
     const struct route *route;
     size_t room;
     bool is_too_large;
+    bool is_broken; /* nothing more can be said to the client */
     int status;
     double begin;
 };
