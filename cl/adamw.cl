@@ -7,11 +7,13 @@
 // norm [4] holds the factor that clips the gradients (grad_norm.cl), or is NULL. With `scaled` (loss_scale.cl) it holds what
 // depends on the steps taken too, rates and root2 do not, and a factor of 0 leaves all as it is.
 // guard [2] (step_guard.cl) says whether the step is taken, or is NULL.
+// average, NULL or as the values, moves `follow` of its way to them.
 // values, moment1, moment2 [.. * BLOCK]: the arena's; the bucket is `count` blocks from `first` on; grads [count * BLOCK]
 ROW_KERNEL void adamw_step(global float *values, global float *moment1, global float *moment2,
                            global const float *grads, global const int2 *blocks, global const float2 *rates,
-                           global const float *norm, global const float *guard, float beta1, float beta2, float rest1, float rest2, float root2,
-                           float eps, int first, int count, int scaled)
+                           global const float *norm, global const float *guard, global float *average, float follow,
+                           float beta1, float beta2, float rest1, float rest2, float root2, float eps, int first,
+                           int count, int scaled)
 {
     if (guard && guard[1] == 0)
         return;
@@ -32,7 +34,12 @@ ROW_KERNEL void adamw_step(global float *values, global float *moment1, global f
             vfloat value = rate.y * vec_load(values + start, j, BLOCK, 0);
             vec_store(moment1 + start, j, BLOCK, m);
             vec_store(moment2 + start, j, BLOCK, v);
-            vec_store(values + start, j, BLOCK, value - rate.x * m / (sqrt(v) / root2 + eps));
+            value -= rate.x * m / (sqrt(v) / root2 + eps);
+            vec_store(values + start, j, BLOCK, value);
+            if (average) {
+                vfloat old = vec_load(average + start, j, BLOCK, 0);
+                vec_store(average + start, j, BLOCK, old + follow * (value - old));
+            }
         }
     }
 }

@@ -50,6 +50,7 @@ void arena_free(struct arena *arena)
     buffer_drop(arena->values);
     buffer_drop(arena->moment1);
     buffer_drop(arena->moment2);
+    buffer_drop(arena->average);
     buffer_drop(arena->frozen);
     buffer_drop(arena->blocks);
     free(arena->params);
@@ -230,6 +231,26 @@ void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed)
             draw(numbers, param->init, &random, count);
         arena_unmap(arena, param, numbers);
     }
+}
+
+void arena_start_average(struct arena *arena)
+{
+    size_t bytes = arena->trained_numbers * sizeof(float);
+    if (!arena->average)
+        arena->average = buffer_new(arena->dev, bytes);
+    buffer_copy(arena->average, 0, arena->values, 0, bytes);
+}
+
+void arena_swap_average(struct arena *arena)
+{
+    size_t bytes = arena->trained_numbers * sizeof(float);
+    if (!arena->average)
+        return;
+    struct buffer *values = buffer_new(arena->dev, bytes);
+    buffer_copy(values, 0, arena->values, 0, bytes);
+    buffer_copy(arena->values, 0, arena->average, 0, bytes);
+    buffer_copy(arena->average, 0, values, 0, bytes);
+    buffer_drop(values);
 }
 
 struct param *arena_find(const struct arena *arena, const char *name)

@@ -60,6 +60,7 @@ struct arena {
     size_t trained_numbers, kept_numbers, frozen_numbers; /* padded */
     struct buffer *values;            // [trained_numbers + kept_numbers] float; NULL when nothing is trained
     struct buffer *moment1, *moment2; // [trained_numbers] float; so here
+    struct buffer *average;           // [trained_numbers] float; NULL unless arena_start_average() made it
     struct buffer *frozen;            // [frozen_numbers] float
     struct bucket *buckets;           // [bucket_count]: the trained parameters in order
     int bucket_count;
@@ -83,6 +84,11 @@ int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_gro
 
 /* Gives the parameters of these groups (a bit mask) their first values; they depend on name and seed alone. */
 void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed);
+
+/* From now on the optimizer keeps an average of the trained parameters, which starts as they are. It stands in for them
+ * between two swaps; states, which are averages themselves, stay. A swap without an average does nothing. */
+void arena_start_average(struct arena *arena);
+void arena_swap_average(struct arena *arena);
 
 struct param *arena_find(const struct arena *arena, const char *name); /* NULL when there is none */
 void arena_upload(struct arena *arena, const struct param *param, const float *numbers);

@@ -26,6 +26,7 @@ static const struct adamw plain = {
     .beta1 = 0.9f,
     .beta2 = 0.98f,
     .eps = 1e-6f,
+    .average_decay = 0.9f,
     .rates = {[0] = 1e-2f, [LAYERED] = 3e-2f, [5] = 1e-3f, [UNLOCKED] = 1e-2f, [7] = 0.1f},
     .layer_decay = {[LAYERED] = 0.6f, [UNLOCKED] = 0.5f},
     .weight_decay = {[0] = 0.2f, [LAYERED] = 0.5f, [UNLOCKED] = 0.1f, [7] = 0.01f},
@@ -35,7 +36,7 @@ static const struct adamw plain = {
 struct model {
     struct arena *arena;
     size_t counts[PARAMS];
-    double *values[PARAMS], *moment1[PARAMS], *moment2[PARAMS], *grads[PARAMS]; // [counts[i]]
+    double *values[PARAMS], *moment1[PARAMS], *moment2[PARAMS], *grads[PARAMS], *average[PARAMS]; // [counts[i]]
 };
 
 /* Rounded to float, so that the device starts from the same numbers. */
@@ -64,6 +65,7 @@ static struct model model_new(struct device *dev)
         model.moment1[i] = mem_new(model.counts[i], sizeof(double));
         model.moment2[i] = mem_new(model.counts[i], sizeof(double));
         model.grads[i] = mem_new(model.counts[i], sizeof(double));
+        model.average[i] = mem_new(model.counts[i], sizeof(double));
     }
     struct error err;
     model.arena->unlocked[UNLOCKED] = 1;
@@ -73,8 +75,10 @@ static struct model model_new(struct device *dev)
         fill(model.values[i], model.counts[i], 1, &state);
         float *floats = to_floats(model.values[i], model.counts[i]);
         arena_upload(model.arena, &model.arena->params[i], floats);
+        memcpy(model.average[i], model.values[i], model.counts[i] * sizeof(double));
         free(floats);
     }
+    arena_start_average(model.arena);
     return model;
 }
 
@@ -86,6 +90,7 @@ static void model_free(struct model *model)
         free(model->moment1[i]);
         free(model->moment2[i]);
         free(model->grads[i]);
+        free(model->average[i]);
     }
 }
 
@@ -131,18 +136,20 @@ static void reference_step(struct model *model, const struct adamw *s)
             double m_hat = *m / (1 - pow(beta1, s->step)), v_hat = *v / (1 - pow(beta2, s->step));
             model->values[i][j] *= 1 - rate * decay;
             model->values[i][j] -= rate * m_hat / (sqrt(v_hat) + (double)s->eps);
+            double keep = (double)s->average_decay;
+            model->average[i][j] = keep * model->average[i][j] + (1 - keep) * model->values[i][j];
         }
     }
 }
 
-static void check_values(const struct model *model, const char *what)
+static void check_values(const struct model *model, double *const *values /* as of struct model */, const char *what)
 {
     for (int i = 0; i < PARAMS; i++) {
         float *got = mem_new(model->counts[i], sizeof *got);
         arena_download(got, model->arena, &model->arena->params[i]);
         char name[128];
         snprintf(name, sizeof name, "adamw, %s: parameter %d", what, i);
-        check_close(name, got, model->values[i], model->counts[i], model->arena->params[i].trained ? 2e-6 : 0);
+        check_close(name, got, values[i], model->counts[i], model->arena->params[i].trained ? 2e-6 : 0);
         free(got);
     }
 }
@@ -176,8 +183,13 @@ static void *train(size_t *bytes, struct device *dev, const char *what, float ma
             reference_step(&model, &settings);
     }
     if (check) {
-        check_values(&model, what);
+        check_values(&model, model.values, what);
         check_padding(&model);
+        arena_swap_average(model.arena);
+        check_values(&model, model.average, "average");
+        check_padding(&model);
+        arena_swap_average(model.arena);
+        check_values(&model, model.values, "values swapped back");
     }
     *bytes = model.arena->trained_numbers * sizeof(float);
     void *values = mem_new(*bytes, 1);

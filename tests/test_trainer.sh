@@ -152,6 +152,20 @@ same half/model/model.safetensors half-stopped/model/model.safetensors
 same half/checkpoints/step-00000006/arena.safetensors half-stopped/checkpoints/step-00000006/arena.safetensors
 grep -q loss_scale "$scratch/half/checkpoints/step-00000006/arena.safetensors" || complain "half: no loss scale was saved"
 
+# So are an average of the weights, which is the model then, and layers that stay as they are.
+average="$few --model tiny --lr-scheduler const --lock-text --lock-text-unlocked-layers 1 --layer-decay-image 0.7"
+run 0 weights $average --epochs 3
+average="$average --ema-decay 0.8"
+run 0 average $average --epochs 3
+run 0 average-stopped $average --epochs 1
+run 0 average-stopped $average --epochs 3 --resume "$scratch/average-stopped"
+same average/model/model.safetensors average-stopped/model/model.safetensors
+same average/best/model.safetensors average-stopped/best/model.safetensors
+same average/checkpoints/step-00000006/arena.safetensors average-stopped/checkpoints/step-00000006/arena.safetensors
+if cmp -s "$scratch/weights/model/model.safetensors" "$scratch/average/model/model.safetensors"; then
+    complain "average: the model is of the weights themselves"
+fi
+
 # ---- photos and captions that are not as they should be ----
 
 short="--batch-size 8 --epochs 1 --val-split 0"

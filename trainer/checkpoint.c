@@ -30,43 +30,51 @@ static size_t part_numbers(const struct arena *arena, int part)
     return arena->trained_numbers + (part == 0 ? arena->kept_numbers : 0);
 }
 
-static int write_arena(struct trainer *t, const char *folder, struct error *err)
+/* What is written as arena.safetensors. */
+struct parts {
+    struct stored_tensor tensors[6];
+    int count;
+};
+
+/* Room for numbers under a name.  [numbers] */
+static float *parts_add(struct parts *parts, const char *name, size_t numbers)
+{
+    float *data = mem_new(numbers, sizeof *data);
+    parts->tensors[parts->count++] = (struct stored_tensor){
+        .name = name, .dtype = STORED_F32, .ndim = 1, .shape = {(long)numbers}, .count = (long)numbers, .data = data};
+    return data;
+}
+
+static void parts_collect(struct parts *parts, const struct trainer *t)
 {
     const struct arena *arena = t->clip->arena;
-    struct stored_tensor tensors[5];
-    float *data[5];
-    int count = 0;
-    for (; count < 3; count++) {
-        size_t numbers = part_numbers(arena, count);
-        data[count] = mem_new(numbers, sizeof(float));
-        buffer_download(data[count], arena_part(arena, count), 0, numbers * sizeof(float));
-        tensors[count] = (struct stored_tensor){.name = arena_parts[count], .count = (long)numbers};
+    for (int part = 0; part < 3; part++) {
+        size_t numbers = part_numbers(arena, part);
+        buffer_download(parts_add(parts, arena_parts[part], numbers), arena_part(arena, part), 0,
+                        numbers * sizeof(float));
     }
-    if (t->best_values) {
-        size_t numbers = part_numbers(arena, 0);
-        data[count] = mem_new(numbers, sizeof(float));
-        memcpy(data[count], t->best_values, numbers * sizeof(float));
-        tensors[count++] = (struct stored_tensor){.name = "best", .count = (long)numbers};
-    }
-    if (t->loss_scale) {
-        data[count] = mem_new(LOSS_SCALE_NUMBERS, sizeof(float));
-        loss_scale_download(data[count], t->loss_scale);
-        tensors[count++] = (struct stored_tensor){.name = "loss_scale", .count = LOSS_SCALE_NUMBERS};
-    }
-    for (int i = 0; i < count; i++) {
-        tensors[i].dtype = STORED_F32;
-        tensors[i].ndim = 1;
-        tensors[i].shape[0] = tensors[i].count;
-        tensors[i].data = data[i];
-    }
+    if (arena->average)
+        buffer_download(parts_add(parts, "average", arena->trained_numbers), arena->average, 0,
+                        arena->trained_numbers * sizeof(float));
+    size_t numbers = part_numbers(arena, 0);
+    if (t->best_values)
+        memcpy(parts_add(parts, "best", numbers), t->best_values, numbers * sizeof(float));
+    if (t->loss_scale)
+        loss_scale_download(parts_add(parts, "loss_scale", LOSS_SCALE_NUMBERS), t->loss_scale);
+}
+
+static int write_arena(struct trainer *t, const char *folder, struct error *err)
+{
+    struct parts parts = {0};
+    parts_collect(&parts, t);
     char *path = path_join(folder, "arena.safetensors");
     int result = device_finish(t->dev, err); /* nothing of a failed device is kept */
     if (result == 0)
-        result = soundness_of_weights(data[0], part_numbers(arena, 0), err);
+        result = soundness_of_weights(parts.tensors[0].data, part_numbers(t->clip->arena, 0), err);
     if (result == 0)
-        result = safetensors_write(path, tensors, count, NULL, err);
-    for (int i = 0; i < count; i++)
-        free(data[i]);
+        result = safetensors_write(path, parts.tensors, parts.count, NULL, err);
+    for (int i = 0; i < parts.count; i++)
+        free((void *)(size_t)parts.tensors[i].data);
     free(path);
     return result;
 }
@@ -209,9 +217,12 @@ static int write_best(struct trainer *t, struct error *err)
 
 int trainer_save(struct trainer *t, struct error *err)
 {
-    if (write_checkpoint(t, err) != 0 || write_model(t, "model", err) != 0)
+    if (write_checkpoint(t, err) != 0)
         return -1;
-    return write_best(t, err);
+    arena_swap_average(t->clip->arena);
+    int result = write_model(t, "model", err);
+    arena_swap_average(t->clip->arena);
+    return result == 0 ? write_best(t, err) : -1;
 }
 
 void trainer_keep_best(struct trainer *t, const struct evaluation *evaluation)
@@ -258,9 +269,24 @@ static int read_loss_scale(struct trainer *t, const struct safetensors *file, st
     return 0;
 }
 
+/* An average that the checkpoint does not have starts from the values of the checkpoint. */
+static int read_average(float *data /* [trained_numbers] */, struct arena *arena, const struct safetensors *file,
+                        struct error *err)
+{
+    if (!arena->average)
+        return 0;
+    arena_start_average(arena);
+    if (!safetensors_find(file, "average"))
+        return 0;
+    if (read_part(data, file, "average", arena->trained_numbers, err) != 0)
+        return -1;
+    buffer_upload(arena->average, 0, data, arena->trained_numbers * sizeof *data);
+    return 0;
+}
+
 static int read_arena(struct trainer *t, const char *folder, struct error *err)
 {
-    const struct arena *arena = t->clip->arena;
+    struct arena *arena = t->clip->arena;
     char *path = path_join(folder, "arena.safetensors");
     float *data = mem_new(part_numbers(arena, 0), sizeof *data); // the longest
     struct safetensors *file = NULL;
@@ -271,6 +297,8 @@ static int read_arena(struct trainer *t, const char *folder, struct error *err)
         if (result == 0)
             buffer_upload(arena_part(arena, part), 0, data, numbers * sizeof *data);
     }
+    if (result == 0)
+        result = read_average(data, arena, file, err);
     if (result == 0)
         result = read_loss_scale(t, file, err);
     if (result == 0 && safetensors_find(file, "best")) {

@@ -148,7 +148,7 @@ static json_t *find_examples(const struct val_set *val, const float *images, con
                                                .dim = dim});
 }
 
-int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err)
+static int evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err)
 {
     struct val_set val;
     *evaluation = (struct evaluation){0};
@@ -169,5 +169,15 @@ int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct er
         free(texts);
     }
     val_set_free(&val);
+    return result;
+}
+
+int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err)
+{
+    arena_swap_average(t->clip->arena);
+    int result = evaluate(t, evaluation, err);
+    if (result == 0)
+        trainer_keep_best(t, evaluation);
+    arena_swap_average(t->clip->arena);
     return result;
 }

@@ -271,6 +271,8 @@ static int open_all(struct trainer *t, struct error *err)
         return -1;
     plan_steps(t);
     t->position = (struct position){.best = -1};
+    if (t->settings.ema_decay > 0)
+        arena_start_average(t->clip->arena);
     t->tape = tape_new(t->dev, true);
     if (device_precision(t->dev) == PRECISION_FP16)
         t->loss_scale = loss_scale_new(t->dev);
@@ -341,7 +343,6 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
     t->all_seconds += seconds;
     if (trainer_evaluate(t, evaluation, err) != 0)
         return -1;
-    trainer_keep_best(t, evaluation);
     report_epoch(t, evaluation, seconds, (t->position.step - first_step) * settings_step_pairs(&t->settings), rate);
     report_page(t, false);
     schedule_epoch_done(&t->schedule, evaluation->loss);

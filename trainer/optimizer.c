@@ -1,6 +1,9 @@
 /* The optimizer's settings at a step. */
 #include "trainer/trainer.h"
 
+#include <math.h>
+
+/* An average of few steps forgets soon, so that it does not stay where training began (TensorFlow's num_updates). */
 struct adamw optimizer_at(const struct trainer *t, int step, double factor)
 {
     const struct settings *s = &t->settings;
@@ -16,6 +19,7 @@ struct adamw optimizer_at(const struct trainer *t, int step, double factor)
                           .max_norm = (float)s->grad_clip,
                           .step = step + 1,
                           .guard = t->guard,
+                          .average_decay = (float)fmin(s->ema_decay, (1.0 + step) / (10.0 + step)),
                           .loss_scale = t->loss_scale};
     for (int group = 0; group < (int)(sizeof groups / sizeof *groups); group++) {
         adamw.rates[group] = (float)(groups[group].rate * factor);

@@ -91,6 +91,8 @@ static void list_options(struct option_row list[ROOM], struct settings *s)
         {"layer-decay-image", OPTION_REAL, &s->layer_decay_image, "F in (0, 1]",
          "the rate of each block of the image tower is F times the next one's", 0},
         {"layer-decay-text", OPTION_REAL, &s->layer_decay_text, "F in (0, 1]", "of the text tower", 0},
+        {"ema-decay", OPTION_REAL, &s->ema_decay, "D in [0, 1)",
+         "evaluate and save a moving average of the weights, which keeps D of itself in a step (0: the weights)", 0},
         {"wd", OPTION_REAL, &s->wd, "DECAY in [0, inf)",
          "weight decay of matrices (never of norms, biases and the logit scale)", 0},
         {"wd-image", OPTION_REAL, &s->wd_image, "DECAY in [0, inf)", "of the image tower", 0},

@@ -73,7 +73,7 @@ bool soundness_lost(const struct trainer *t);
 int soundness_check(const struct trainer *t, struct error *err) MUST_CHECK;
 int soundness_of_weights(const float *values, size_t count, struct error *err) MUST_CHECK;
 
-/* evaluate.c */
+/* evaluate.c: of what would be saved as model; keeps that if it is the best. */
 int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err) MUST_CHECK;
 
 /* checkpoint.c: writes DIR/checkpoints/..., DIR/model and DIR/best; reads the newest whole checkpoint back (returns 1

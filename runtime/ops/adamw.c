@@ -53,8 +53,9 @@ static void update_bucket(void *context, struct bucket *bucket)
     bucket_fill(bucket);
     LAUNCH(arena->dev, "adamw.cl", "adamw_step", range_chunks(arena->dev, bucket->numbers), ARG_MEMORY(arena->values),
            ARG_MEMORY(arena->moment1), ARG_MEMORY(arena->moment2), ARG_MEMORY(bucket->grads), ARG_MEMORY(arena->blocks),
-           ARG_BUFFER(update->rates), ARG_BUFFER(update->norm), ARG_BUFFER(s->guard), ARG_FLOAT(s->beta1),
-           ARG_FLOAT(s->beta2), ARG_FLOAT((float)(1 - beta1)), ARG_FLOAT((float)(1 - beta2)),
+           ARG_BUFFER(update->rates), ARG_BUFFER(update->norm), ARG_BUFFER(s->guard), ARG_MEMORY(arena->average),
+           ARG_FLOAT((float)(1 - (double)s->average_decay)), ARG_FLOAT(s->beta1), ARG_FLOAT(s->beta2),
+           ARG_FLOAT((float)(1 - beta1)), ARG_FLOAT((float)(1 - beta2)),
            ARG_FLOAT((float)sqrt(1 - pow(beta2, s->step))), ARG_FLOAT(s->eps),
            ARG_INT((int)(bucket->first / ARENA_BLOCK)), ARG_INT((int)(bucket->numbers / ARENA_BLOCK)),
            ARG_INT(s->loss_scale != NULL));

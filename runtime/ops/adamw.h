@@ -9,8 +9,9 @@
  *     }
  *
  * With torch.optim.AdamW's formula: p *= 1 - rate * decay; p -= rate * m_hat / (sqrt(v_hat) + eps), where decay is 0
- * for parameters that the arena exempts (arena->decay_vectors). The arena keeps both moments. A parameter without a
- * gradient counts as one whose gradient is zero.
+ * for parameters that the arena exempts (arena->decay_vectors). The arena keeps both moments, and the exponential
+ * moving average of the parameters in the same pass if there is one. A parameter without a gradient counts as one whose
+ * gradient is zero.
  */
 #ifndef OCLIP_ADAMW_H
 #define OCLIP_ADAMW_H
@@ -23,6 +24,7 @@ struct adamw {
     float rates[ARENA_GROUPS];        /* learning rate of each group of the arena */
     float layer_decay[ARENA_GROUPS];  /* a layer has this times the next one's rate, the last its group's; 0: all do */
     float weight_decay[ARENA_GROUPS]; /* of those of its parameters that decay */
+    float average_decay;              /* what the arena's average, where it has one, keeps of itself in a step */
     float max_norm;                   /* the gradients' norm is clipped to it (grad_norm.h); 0: it is not */
     int step;                         /* counted from 1; with a loss scale nothing depends on it */
     struct tensor *guard;             /* step_guard.h: leaves out steps that are not sound; NULL: none */
