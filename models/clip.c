@@ -79,19 +79,29 @@ struct clip *clip_new(struct device *dev, const struct clip_training *training)
     return clip;
 }
 
+static struct lora lora_of(const struct clip *clip, int group)
+{
+    bool trained = clip->training.groups >> (GROUP_LORA + group) & 1;
+    return trained ? clip->training.lora : (struct lora){0};
+}
+
 void clip_declare_image(struct clip *clip, const struct image_config *config)
 {
     struct image_config image = *config;
     image.side = clip->preprocess.crop;
     memcpy(image.mean, clip->preprocess.mean, sizeof image.mean);
     memcpy(image.std, clip->preprocess.std, sizeof image.std);
+    if (image.kind == &image_vit)
+        image.vit.blocks.lora = lora_of(clip, GROUP_IMAGE);
     image_tower_declare(&clip->image, clip->arena, &image, "image");
     clip->has_image = true;
 }
 
 void clip_declare_text(struct clip *clip, const struct text_config *config)
 {
-    text_tower_declare(&clip->text, clip->arena, config, "text");
+    struct text_config text = *config;
+    text.blocks.lora = lora_of(clip, GROUP_TEXT);
+    text_tower_declare(&clip->text, clip->arena, &text, "text");
     clip->has_text = true;
 }
 

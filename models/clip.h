@@ -28,6 +28,7 @@
 /* What of a dual encoder is trained: by group (GROUP_HEAD, ...). */
 struct clip_training {
     unsigned groups;            /* a bit mask, 0 for inference */
+    struct lora lora;           /* of the blocks of towers whose GROUP_LORA + ... is trained */
     int unlocked[ARENA_GROUPS]; /* of a group in it, only so many last layers (see transformer.h); 0: all of it */
 };
 

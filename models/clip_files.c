@@ -39,6 +39,10 @@ int clip_configure_image(struct clip *clip, struct tower_source *source, const c
     config.side = clip->preprocess.crop;
     if (image_tower_check_side(&config, path, err) != 0)
         return -1;
+    if (config.kind != &image_vit && clip->training.lora.rank > 0 &&
+        (clip->training.groups >> (GROUP_LORA + GROUP_IMAGE) & 1))
+        return error_set(err, EXIT_USAGE, "%s: only transformers take LoRA; lock this image tower, or train all of it",
+                         path);
     add_config(clip, clip->vision_config);
     clip_declare_image(clip, &config);
     clip->image_layout = source->saved_layout;
@@ -86,6 +90,8 @@ int clip_configure_heads(struct clip *clip, enum head_kind kind, int embed_dim, 
 int clip_load_towers(struct clip *clip, const struct tower_source *image, const struct tower_source *text,
                      struct error *err)
 {
+    arena_initialise(clip->arena, 1u << (GROUP_LORA + GROUP_IMAGE) | 1u << (GROUP_LORA + GROUP_TEXT),
+                     clip->training.lora.seed);
     if (clip->has_image && image->file &&
         layout_load(clip->arena, image->layout, "image", clip->image.layers, image->file, image->prefix, err) != 0)
         return -1;

@@ -25,7 +25,7 @@ int clip_configure_text(struct clip *clip, struct tower_source *source, int max_
 int clip_configure_heads(struct clip *clip, enum head_kind kind, int embed_dim, float dropout, bool sigmoid_loss,
                          const char *path, struct error *err) MUST_CHECK;
 
-/* Loads the towers' weights from their sources, those that have a file. */
+/* Loads the towers' weights from their sources, those that have a file; LoRA's updates start at zero. */
 int clip_load_towers(struct clip *clip, const struct tower_source *image, const struct tower_source *text,
                      struct error *err) MUST_CHECK;
 

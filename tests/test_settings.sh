@@ -66,6 +66,14 @@ refuses "--csv-separator: ',,' is neither one character nor \"tab\"" --csv-separ
 refuses "--aug-cfg zoom=2: the keys are scale, ratio," --aug-cfg zoom=2
 refuses "--model excludes --image-model and --text-model" --model tiny --image-model a --text-model b
 refuses "--image-model and --text-model go together" --image-model a
+wrong ema-decay 1 "[0, 1)"
+wrong lora-rank 4097 "[0, 4096]"
+wrong lora-alpha 0 "(0, inf)"
+for option in image text; do wrong layer-decay-$option 0 "(0, 1]"; done
+refuses "--lora-targets: 'qkv,fc3' is no list of qkv, out, fc1, fc2" --lora-targets qkv,fc3
+refuses "--lora-alpha: 4, but no --lora-rank" --lora-alpha 4
+refuses "--lora-rank excludes --lock-image-unlocked-groups" --lora-rank 2 --lock-image --lock-image-unlocked-groups 1
+refuses "--lock-text-unlocked-layers: 1 is of a tower that is locked; give --lock-text too" --lock-text-unlocked-layers 1
 refuses "--quiet: takes no value, but '1' was given" --quiet=1
 refuses "--nmae: no such option; did you mean --name?" --nmae x
 

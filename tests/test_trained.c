@@ -1,18 +1,22 @@
-/* What is trained of a model: the last layers of a tower. The model is the one of goldens/make_training.py. */
+/* What is trained of a model: the last layers of a tower, or updates of low rank. The model is the one of
+ * goldens/make_training.py. */
+#include "models/files/lora.h"
 #include "runtime/ops/adamw.h"
 #include "tests/golden.h"
 #include "tests/op_check.h"
+#include "tests/scratch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS = 3, ALL_GROUPS = 1u << GROUP_IMAGE | 1u << GROUP_TEXT | 1u << GROUP_HEAD | 1u << GROUP_SCALE };
+enum { STEPS = 3, RANK = 3, ALL_GROUPS = 1u << GROUP_IMAGE | 1u << GROUP_TEXT | 1u << GROUP_HEAD | 1u << GROUP_SCALE };
 
-static struct clip *open_to_train(struct device *dev, const struct golden *golden, const struct clip_training *training)
+static struct clip *open_to_train(struct device *dev, const char *folder, const struct clip_training *training)
 {
     struct error err;
     struct clip *clip;
-    CHECK(clip_open_to_train(&clip, dev, golden->folder, training, &err) == 0, "%s", err.text);
+    CHECK(clip_open_to_train(&clip, dev, folder, training, &err) == 0, "%s", err.text);
     return clip;
 }
 
@@ -49,6 +53,14 @@ static float *numbers_of(const struct clip *clip, const struct param *param)
     return numbers;
 }
 
+static float *gradient_of(const struct param *param)
+{
+    CHECK(param->tensor->grad, "%s has no gradient", param->name);
+    float *numbers = mem_new(tensor_count(param->tensor), sizeof *numbers);
+    tensor_download(numbers, param->tensor->grad);
+    return numbers;
+}
+
 /* Whether a parameter has the same bits in both models. */
 static bool is_same(const struct clip *clip, const struct clip *other, const char *name)
 {
@@ -68,14 +80,9 @@ static void check_gradients(const struct clip *clip, const struct clip *whole)
         const struct param *param = &clip->arena->params[i];
         if (!param->trained)
             continue;
-        const struct tensor *grad = param->tensor->grad, *want = arena_find(whole->arena, param->name)->tensor->grad;
-        CHECK(grad && want, "%s has no gradient", param->name);
-        size_t bytes = tensor_bytes(grad);
-        float *numbers = mem_new(bytes, 1), *wanted = mem_new(bytes, 1);
-        tensor_download(numbers, grad);
-        tensor_download(wanted, want);
-        CHECK(memcmp(numbers, wanted, bytes) == 0, "%s: another gradient than in a model that is all trained",
-              param->name);
+        float *numbers = gradient_of(param), *wanted = gradient_of(arena_find(whole->arena, param->name));
+        CHECK(memcmp(numbers, wanted, tensor_bytes(param->tensor)) == 0,
+              "%s: another gradient than in a model that is all trained", param->name);
         free(numbers);
         free(wanted);
     }
@@ -86,7 +93,7 @@ static void check_last_layers(struct device *dev, const struct golden *golden)
 {
     const struct clip_training all = {.groups = ALL_GROUPS};
     const struct clip_training last = {.groups = ALL_GROUPS, .unlocked = {[GROUP_IMAGE] = 1, [GROUP_TEXT] = 1}};
-    struct clip *whole = open_to_train(dev, golden, &all), *clip = open_to_train(dev, golden, &last);
+    struct clip *whole = open_to_train(dev, golden->folder, &all), *clip = open_to_train(dev, golden->folder, &last);
     struct tape *tape = tape_new(dev, true), *other_tape = tape_new(dev, true);
     CHECK(run(tape, clip, golden) == run(other_tape, whole, golden), "locking layers changes the loss");
     check_gradients(clip, whole);
@@ -95,8 +102,8 @@ static void check_last_layers(struct device *dev, const struct golden *golden)
     clip_close(whole);
     clip_close(clip);
 
-    clip = open_to_train(dev, golden, &last);
-    struct clip *before = open_to_train(dev, golden, &last);
+    clip = open_to_train(dev, golden->folder, &last);
+    struct clip *before = open_to_train(dev, golden->folder, &last);
     train(clip, golden);
     int moved[2] = {0};
     for (int i = 0; i < clip->arena->count; i++) {
@@ -111,10 +118,116 @@ static void check_last_layers(struct device *dev, const struct golden *golden)
     clip_close(clip);
 }
 
+/* ---- updates of low rank ---- */
+
+static const struct clip_training low_rank = {
+    .groups = 1u << (GROUP_LORA + GROUP_IMAGE) | 1u << (GROUP_LORA + GROUP_TEXT) | 1u << GROUP_HEAD | 1u << GROUP_SCALE,
+    .lora = {.rank = RANK, .alpha = 2 * RANK, .targets = (1u << LORA_TARGETS) - 1, .seed = 5},
+};
+
+static float loss_of(const struct clip *clip, const struct golden *golden)
+{
+    struct tape *tape = tape_new(clip->dev, false);
+    float loss = run(tape, clip, golden);
+    tape_free(tape);
+    return loss;
+}
+
+static struct param *part_of(const struct clip *clip, const char *linear, const char *part)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s.%s", linear, part);
+    return arena_find(clip->arena, name);
+}
+
+/* The gradients of A and B are scale B^T dW and scale dW A^T, where dW is the merged weight's in a model without them.
+ */
+static void check_chain_rule(const struct clip *clip, const struct clip *merged, const char *linear)
+{
+    const struct param *a_param = part_of(clip, linear, "lora_a"), *b_param = part_of(clip, linear, "lora_b");
+    int in = a_param->tensor->dim[1], out = b_param->tensor->dim[0];
+    float *a = numbers_of(clip, a_param), *b = numbers_of(clip, b_param); // [RANK, in], [out, RANK]
+    float *da = gradient_of(a_param), *db = gradient_of(b_param), *dw = gradient_of(part_of(merged, linear, "weight"));
+    double *want_a = mem_new((size_t)(RANK * in), sizeof *want_a),
+           *want_b = mem_new((size_t)(out * RANK), sizeof *want_b);
+    const double scale = (double)low_rank.lora.alpha / RANK;
+    for (int o = 0; o < out; o++)
+        for (int i = 0; i < in; i++)
+            for (int r = 0; r < RANK; r++) {
+                want_a[r * in + i] += scale * (double)b[o * RANK + r] * (double)dw[o * in + i];
+                want_b[o * RANK + r] += scale * (double)dw[o * in + i] * (double)a[r * in + i];
+            }
+    check_close(a_param->name, da, want_a, (size_t)(RANK * in), 1e-4);
+    check_close(b_param->name, db, want_b, (size_t)(out * RANK), 1e-4);
+    free(want_a);
+    free(want_b);
+    free(a);
+    free(b);
+    free(da);
+    free(db);
+    free(dw);
+}
+
+/* A trained model, and the folder it was saved in, where the updates are merged. */
+static void check_merged(const struct clip *clip, const struct golden *golden, const char *folder)
+{
+    static const char *const linears[] = {"image.0.qkv", "image.1.out", "text.0.fc1", "text.1.fc2"};
+    struct clip *merged = open_to_train(clip->dev, folder, &(struct clip_training){.groups = ALL_GROUPS});
+    double loss = (double)loss_of(clip, golden);
+    float got = loss_of(merged, golden);
+    check_close("the loss of the merged model", &got, &loss, 1, 1e-5);
+    struct tape *tape = tape_new(clip->dev, true), *merged_tape = tape_new(clip->dev, true);
+    run(tape, clip, golden);
+    run(merged_tape, merged, golden);
+    for (size_t i = 0; i < sizeof linears / sizeof *linears; i++)
+        check_chain_rule(clip, merged, linears[i]);
+    tape_free(tape);
+    tape_free(merged_tape);
+    clip_close(merged);
+}
+
+static void check_file(const struct clip *clip, const char *folder)
+{
+    struct error err;
+    struct safetensors *file;
+    char *path = mem_format("%s/lora.safetensors", folder);
+    CHECK(lora_write(path, clip->arena, &err) == 0 && safetensors_open(&file, path, &err) == 0, "%s", err.text);
+    CHECK(safetensors_count(file) == 2 * 2 * 2 * LORA_TARGETS, "%d tensors of updates", safetensors_count(file));
+    const struct stored_tensor *b = safetensors_find(file, "base_model.model.text.1.fc1.lora_B.weight");
+    float *numbers = numbers_of(clip, arena_find(clip->arena, "text.1.fc1.lora_b"));
+    CHECK(b && b->ndim == 2 && b->shape[1] == RANK && memcmp(b->data, numbers, (size_t)b->count * sizeof(float)) == 0,
+          "the updates were not saved as they are");
+    free(numbers);
+    safetensors_close(file);
+    free(path);
+}
+
+static void check_low_rank(struct device *dev, const struct golden *golden)
+{
+    struct error err;
+    struct clip *base = open_to_train(dev, golden->folder, &(struct clip_training){0});
+    struct clip *clip = open_to_train(dev, golden->folder, &low_rank);
+    CHECK(loss_of(clip, golden) == loss_of(base, golden), "updates do not start at zero");
+    train(clip, golden);
+    for (int i = 0; i < base->arena->count; i++) {
+        const struct param *param = &base->arena->params[i];
+        bool tower = param->group == GROUP_IMAGE || param->group == GROUP_TEXT;
+        CHECK(!tower || is_same(base, clip, param->name), "%s moves", param->name);
+    }
+    char *folder = scratch_new();
+    CHECK(clip_save(clip, folder, &err) == 0, "%s", err.text);
+    check_merged(clip, golden, folder);
+    check_file(clip, folder);
+    scratch_free(folder);
+    clip_close(clip);
+    clip_close(base);
+}
+
 static void test(struct device *dev)
 {
     struct golden golden = golden_open("training");
     check_last_layers(dev, &golden);
+    check_low_rank(dev, &golden);
     golden_close(&golden);
 }
 

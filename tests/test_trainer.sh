@@ -219,14 +219,27 @@ run 0 second $locked --model "$scratch/first/model" --batch-size 32 --epochs 1 -
 awk -v a="$(val_loss first)" -v b="$(val_loss second)" 'BEGIN { exit !(a > 1 && (a - b) ^ 2 < 1e-8) }' ||
     complain "a validation loss of $(val_loss first) became $(val_loss second) once the model was saved and opened"
 
+# ---- updates of low rank: resumed to the same bits, merged into the model, saved apart ----
+
+pair="--image-model $towers/dinov2 --text-model $towers/bert_mean"
+lora="--lora-rank 2 --lora-alpha 4 --lora-targets qkv,fc2 --lr 5e-3 --lr-scheduler const --ema-decay 0.5"
+run 0 lora $few $pair $lora --epochs 2
+run 0 lora-stopped $few $pair $lora --epochs 1
+run 0 lora-stopped $few $pair $lora --epochs 2 --resume "$scratch/lora-stopped"
+for file in model.safetensors lora.safetensors; do same "lora/model/$file" "lora-stopped/model/$file"; done
+run 0 merged $few --model "$scratch/lora/model" --lr 0
+awk -v a="$(val_loss lora)" -v b="$(val_loss merged)" 'BEGIN { exit !(a > 1 && (a - b) ^ 2 < 1e-8) }' ||
+    complain "lora: a validation loss of $(val_loss lora) became $(val_loss merged) once the updates were merged"
+grep -q base_model.model.text.0.fc2.lora_B.weight "$scratch/lora/model/lora.safetensors" || complain "lora: no update"
+refuses 2 no-transformer "only transformers take LoRA" $few --text-model "$towers/bert_mean" --lora-rank 2 \
+    --image-model "$data/goldens/resnets/basic"
+
 # ---- devices and folders (options: test_settings.sh) ----
 
 plain="$tiny --train-data $scratch/pairs.csv"
 refuses 2 option "did you mean --name" $plain --nmae x
 refuses 3 device "no device matches --device 99" $plain --device 99
 says "device 0 (0:0)"
-refuses 2 unlocked "give --lock-image too" $plain --lock-image-unlocked-groups 1
-refuses 2 layer-decay "--layer-decay-text: 0 is not in (0, 1]" $plain --layer-decay-text 0
 under="env OCL_ICD_VENDORS=/nonexistent"
 refuses 3 driver "no OpenCL platform found" $plain
 under=

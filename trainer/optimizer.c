@@ -12,7 +12,9 @@ struct adamw optimizer_at(const struct trainer *t, int step, double factor)
     } groups[] = {[GROUP_IMAGE] = {s->lr_image, s->wd_image, s->layer_decay_image},
                   [GROUP_TEXT] = {s->lr_text, s->wd_text, s->layer_decay_text},
                   [GROUP_HEAD] = {s->lr_head, s->wd_head, 1},
-                  [GROUP_SCALE] = {s->lr_head, 0, 1}};
+                  [GROUP_SCALE] = {s->lr_head, 0, 1},
+                  [GROUP_LORA + GROUP_IMAGE] = {s->lr_image, s->wd_image, s->layer_decay_image},
+                  [GROUP_LORA + GROUP_TEXT] = {s->lr_text, s->wd_text, s->layer_decay_text}};
     struct adamw adamw = {.beta1 = 0.9f,
                           .beta2 = (float)s->beta2,
                           .eps = (float)s->eps,

@@ -71,6 +71,10 @@ static void list_options(struct option_row list[ROOM], struct settings *s)
          "with --lock-image: train the tower's last N blocks (of ResNets, stages) and what stands behind them", 0},
         {"lock-text-unlocked-layers", OPTION_INT, &s->text_unlocked, "N in [0, inf)",
          "with --lock-text: the same of that tower", 0},
+        {"lora-rank", OPTION_INT, &s->lora_rank, "R in [0, 4096]",
+         "train updates of rank R in place of the towers' matrices (LoRA); the model has them merged", 0},
+        {"lora-alpha", OPTION_REAL, &s->lora_alpha, "A in (0, inf)", "their factor is A/R (R)", 0},
+        {"lora-targets", OPTION_TEXT, &s->lora_targets, "qkv,out,fc1,fc2", "the matrices of a block that have them", 0},
         {"batch-size", OPTION_INT, &s->batch_size, "N in [2, 16777216]", "pairs a step", 'b'},
         {"accum-freq", OPTION_INT, &s->accum_freq, "N in [1, 8388608]",
          "the loss is over N x --batch-size pairs, whose towers are run --batch-size at a time, twice", 0},
@@ -164,7 +168,7 @@ static void apply_seed_recipe(struct settings *s)
 static void apply_default_recipe(struct settings *s)
 {
     bool heads_only = s->lock_image && s->lock_text, scratch = s->model && strcmp(s->model, "tiny") == 0;
-    double rate = s->lr >= 0 ? s->lr : scratch ? 1e-3 : 1e-5;
+    double rate = s->lr >= 0 ? s->lr : scratch ? 1e-3 : s->lora_rank > 0 ? 2e-4 : 1e-5;
     s->val_split = s->val_split < 0 ? 0.2 : s->val_split;
     s->batch_size = s->batch_size < 0 ? (heads_only ? 256 : 32) : s->batch_size;
     s->epochs = s->epochs < 0 ? (heads_only ? 40 : scratch ? 30 : 5) : s->epochs;
@@ -237,6 +241,8 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         .val_split = UNSET,
         .head = "mlp",
         .embed_dim = 512,
+        .lora_alpha = UNSET,
+        .lora_targets = "qkv,out,fc1,fc2",
         .dropout = UNSET,
         .batch_size = UNSET,
         .accum_freq = 1,
@@ -267,7 +273,7 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
     if (!s->train_data && strcmp(s->dataset_type, "synthetic") == 0)
         s->train_data = "synthetic";
     s->sample = !s->train_data;
-    if (trained_locks(s, err) != 0)
+    if (trained_locks(s, err) != 0 || trained_check(s, err) != 0)
         return -1;
     if (strcmp(s->recipe, "seed") == 0)
         apply_seed_recipe(s);

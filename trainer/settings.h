@@ -35,7 +35,10 @@ struct settings {
     int embed_dim, max_tokens;
     bool lock_image, lock_text, keep_scale; /* nothing of the tower, not the logit scale is trained */
     int image_unlocked, text_unlocked; /* of a tower that is not locked, only so many last layers are trained; 0: all */
-    double dropout;                    /* of the heads */
+    int lora_rank;                     /* of updates that towers which are not locked are trained by; 0: none */
+    double lora_alpha;
+    const char *lora_targets;
+    double dropout; /* of the heads */
     bool grad_checkpointing;
     bool no_tower_dropout;
     bool seed_faults; /* --recipe seed: raw logit scale, embeddings not normalised in the loss */

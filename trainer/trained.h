@@ -14,6 +14,7 @@ struct clip_training trained_parts(const struct settings *settings);
 /* For settings_read(): a tower locked but for its last layers is none that is locked. Fails with EXIT_USAGE. */
 int trained_locks(struct settings *settings, struct error *err) MUST_CHECK;
 
-/* Whether the options of this topic have values that can be. Fails with EXIT_USAGE. */
+/* Whether the options of this topic go together. Fails with EXIT_USAGE. */
+int trained_check(const struct settings *settings, struct error *err) MUST_CHECK;
 
 #endif

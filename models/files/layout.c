@@ -1,5 +1,7 @@
 #include "models/files/layout.h"
 
+#include "models/files/lora.h"
+
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,6 +243,7 @@ static void collect_row(struct tensor_list *list, const struct arena *arena, con
     struct overlap overlap = overlap_of(row, param->tensor);
     float *numbers = mem_new(tensor_count(param->tensor), sizeof *numbers); // as ours
     arena_download(numbers, arena, param);
+    lora_merge(numbers, arena, param);
     float *part = numbers + overlap.ours, *turned = NULL; // [overlap.count]
     if (row->transposed || row->channels_last) {
         struct matrices stored = matrices_of(row, item);

@@ -51,7 +51,7 @@ int layout_load(struct arena *arena, const struct layout *layout, const char *ou
 /* Whether a tensor of the file is one that the layout lets lie. */
 bool layout_spares(const struct layout *layout, const char *their_prefix, const char *name);
 
-/* Tensors to be written: names and numbers are owned by the list. */
+/* Tensors to be written: names and numbers are owned by the list. LoRA's updates are merged into them. */
 struct tensor_list {
     struct stored_tensor *items; // [count]
     int count, capacity;

@@ -1,5 +1,6 @@
 #include "models/towers/module.h"
 
+#include <math.h>
 #include <string.h>
 
 struct linear linear_declare(struct arena *arena, int place, int in, int out, bool bias, struct param_init init,
@@ -13,10 +14,28 @@ struct linear linear_declare(struct arena *arena, int place, int in, int out, bo
     };
 }
 
+const char *const lora_targets[LORA_TARGETS] = {
+    [LORA_QKV] = "qkv", [LORA_OUT] = "out", [LORA_FC1] = "fc1", [LORA_FC2] = "fc2"};
+
+void linear_declare_lora(struct linear *linear, struct arena *arena, int place, const struct lora *lora,
+                         const char *name)
+{
+    int out = linear->weight->dim[0], in = linear->weight->dim[1], rank = lora->rank;
+    const struct param_init init = init_uniform(1 / sqrtf((float)in)), scale = init_state(lora->alpha / (float)rank);
+    linear->lora_a = arena_add(arena, place, init, 2, (int[]){rank, in}, "%s.lora_a", name);
+    linear->lora_b = arena_add(arena, place, init_constant(0), 2, (int[]){out, rank}, "%s.lora_b", name);
+    linear->lora_scale = arena_add(arena, place, scale, 1, &out, "%s.lora_scale", name);
+}
+
 struct tensor *linear_forward(struct tape *tape, const struct linear *linear, struct tensor *x,
                               enum activation activation)
 {
-    return op_linear(tape, x, linear->weight, linear->bias, activation);
+    if (!linear->lora_a)
+        return op_linear(tape, x, linear->weight, linear->bias, activation);
+    struct tensor *y = op_linear(tape, x, linear->weight, linear->bias, ACTIVATION_NONE);
+    struct tensor *update = op_linear(tape, x, linear->lora_a, NULL, ACTIVATION_NONE);
+    update = op_linear(tape, update, linear->lora_b, NULL, ACTIVATION_NONE);
+    return op_activation(tape, op_residual(tape, y, update, linear->lora_scale), activation);
 }
 
 struct norm norm_declare(struct arena *arena, int place, int width, float eps, const char *name)

@@ -11,14 +11,30 @@
 #include "runtime/ops/ops.h"
 
 /* Parameter groups: each may be frozen, and has its learning rate. A `place` is a group or an arena_place(). */
-enum { GROUP_IMAGE, GROUP_TEXT, GROUP_HEAD, GROUP_SCALE };
+enum { GROUP_IMAGE, GROUP_TEXT, GROUP_HEAD, GROUP_SCALE, GROUP_LORA /* + GROUP_IMAGE or GROUP_TEXT */ };
 
 struct linear {
     struct tensor *weight; // [out, in]
     struct tensor *bias;   // [out] or NULL
+    /* An update of the weight of low rank (LoRA, Hu et al. 2021), scale * B A; NULL where there is none. */
+    struct tensor *lora_a, *lora_b; // [rank, in], [out, rank]
+    struct tensor *lora_scale;      // [out], the same everywhere
 };
 struct linear linear_declare(struct arena *arena, int place, int in, int out, bool bias, struct param_init init,
                              const char *name);
+
+enum { LORA_QKV, LORA_OUT, LORA_FC1, LORA_FC2, LORA_TARGETS };
+extern const char *const lora_targets[LORA_TARGETS]; /* "qkv", ...: the matrices of a transformer's block */
+struct lora {
+    int rank;         /* 0: none */
+    float alpha;      /* scale = alpha / rank */
+    unsigned targets; /* a bit mask of 1u << LORA_QKV, ... */
+    uint64_t seed;
+};
+/* The update starts at zero: B does, and A as torch.nn.Linear's weights. models/files/lora.h merges and saves it. */
+void linear_declare_lora(struct linear *linear, struct arena *arena, int place, const struct lora *lora,
+                         const char *name);
+
 struct tensor *linear_forward(struct tape *tape, const struct linear *linear, struct tensor *x,
                               enum activation activation);
 

@@ -19,6 +19,16 @@ static struct tensor *declare_scale(struct arena *arena, int place, int width, s
     return arena_add(arena, place, init_constant(1), 1, (int[]){width}, "%s", name.text);
 }
 
+static void declare_lora(struct transformer_block *block, struct arena *arena, int place, const struct lora *lora,
+                         const char *prefix, int layer)
+{
+    struct linear *const linears[LORA_TARGETS] = {
+        [LORA_QKV] = &block->qkv, [LORA_OUT] = &block->out, [LORA_FC1] = &block->fc1, [LORA_FC2] = &block->fc2};
+    for (int i = 0; lora->rank > 0 && i < LORA_TARGETS; i++)
+        if (lora->targets >> i & 1)
+            linear_declare_lora(linears[i], arena, place, lora, name_of(prefix, layer, lora_targets[i]).text);
+}
+
 void transformer_declare(struct transformer *transformer, struct arena *arena, int group,
                          const struct transformer_config *config, const char *prefix)
 {
@@ -40,6 +50,7 @@ void transformer_declare(struct transformer *transformer, struct arena *arena, i
             .scale2 = config->layer_scale ? declare_scale(arena, place, width, name_of(prefix, i, "scale2")) : NULL,
         };
 #undef NAME
+        declare_lora(&transformer->blocks[i], arena, GROUP_LORA + place, &config->lora, prefix, i);
     }
 }
 
@@ -101,7 +112,7 @@ struct tensor *transformer_forward(struct tape *tape, const struct transformer *
     for (int i = 0; i < config->layers; i++) {
         const struct transformer_block *block = &transformer->blocks[i];
         bool last = i == config->layers - 1; /* run again at once, it would save nothing */
-        bool trained = x->needs_grad || block->qkv.weight->needs_grad;
+        bool trained = x->needs_grad || block->qkv.weight->needs_grad || config->lora.rank > 0;
         struct block_call call = {config, block, *segments};
         x = config->checkpointing && trained && !last
                 ? tape_checkpoint(tape, run_block, &call, sizeof call, x, segments->starts)

@@ -24,6 +24,7 @@ struct transformer_config {
     bool layer_scale; /* Touvron et al. 2021 */
     bool causal;
     float dropout;      /* on each branch's output, in training */
+    struct lora lora;   /* rank 0: none */
     bool checkpointing; /* keep only what goes into each block, and run the block again in the backward pass */
 };
 
