@@ -60,7 +60,7 @@ not_one dataset-type zip "auto|csv|coco|karpathy|webdataset|folder|classes|synth
 not_one split all "train|val|test"
 not_one head conv "mlp|linear"
 not_one loss l2 "clip|siglip"
-not_one lr-scheduler step "cosine|const|plateau"
+not_one lr-scheduler step "cosine|linear|const|const-cooldown|plateau"
 not_one recipe best "default|seed"
 refuses "--csv-separator: ',,' is neither one character nor \"tab\"" --csv-separator ,,
 refuses "--aug-cfg zoom=2: the keys are scale, ratio," --aug-cfg zoom=2
@@ -74,6 +74,7 @@ refuses "--lora-targets: 'qkv,fc3' is no list of qkv, out, fc1, fc2" --lora-targ
 refuses "--lora-alpha: 4, but no --lora-rank" --lora-alpha 4
 refuses "--lora-rank excludes --lock-image-unlocked-groups" --lora-rank 2 --lock-image --lock-image-unlocked-groups 1
 refuses "--lock-text-unlocked-layers: 1 is of a tower that is locked; give --lock-text too" --lock-text-unlocked-layers 1
+refuses "--epochs-cooldown: 0, but --lr-scheduler const-cooldown takes 1 to --epochs 3" --lr-scheduler const-cooldown --epochs 3
 refuses "--quiet: takes no value, but '1' was given" --quiet=1
 refuses "--nmae: no such option; did you mean --name?" --nmae x
 

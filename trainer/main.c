@@ -228,8 +228,11 @@ static void plan_steps(struct trainer *t)
     t->steps_per_epoch = pairs / settings_step_pairs(s) + (pairs % settings_step_pairs(s) >= 2);
     long steps = (long)t->steps_per_epoch * s->epochs;
     t->total_steps = s->max_steps > 0 && s->max_steps < steps ? s->max_steps : (int)steps;
-    t->schedule =
-        (struct schedule){.scheduler = s->scheduler, .warmup = s->warmup, .steps = t->total_steps, .factor = 1};
+    t->schedule = (struct schedule){.scheduler = s->scheduler,
+                                    .warmup = s->warmup,
+                                    .steps = t->total_steps,
+                                    .cooldown = (long)s->epochs_cooldown * t->steps_per_epoch,
+                                    .factor = 1};
 }
 
 /* Data that cannot be used leaves the list of what is wrong with it. */

@@ -2,14 +2,44 @@
 
 #include <math.h>
 
+static double cosine(double done)
+{
+    const double pi = 3.14159265358979323846;
+    return 0.5 * (1 + cos(pi * done));
+}
+
+static double linear(double done)
+{
+    return 1 - done;
+}
+
+static double constant(double done)
+{
+    (void)done;
+    return 1;
+}
+
+const char *const scheduler_names[SCHEDULERS] = {[SCHEDULER_COSINE] = "cosine",
+                                                 [SCHEDULER_LINEAR] = "linear",
+                                                 [SCHEDULER_CONST] = "const",
+                                                 [SCHEDULER_CONST_COOLDOWN] = "const-cooldown",
+                                                 [SCHEDULER_PLATEAU] = "plateau"};
+
+/* What is left of the rate when this part of its way down is done. */
+static double (*const factors[SCHEDULERS])(double done) = {[SCHEDULER_COSINE] = cosine,
+                                                           [SCHEDULER_LINEAR] = linear,
+                                                           [SCHEDULER_CONST] = constant,
+                                                           [SCHEDULER_CONST_COOLDOWN] = linear,
+                                                           [SCHEDULER_PLATEAU] = constant};
+
 double schedule_factor(const struct schedule *schedule, int step)
 {
     if (step < schedule->warmup)
         return (step + 1.0) / schedule->warmup;
-    if (schedule->scheduler != SCHEDULER_COSINE)
-        return schedule->factor;
-    const double pi = 3.14159265358979323846;
-    return 0.5 * (1 + cos(pi * (step - schedule->warmup) / fmax(1, schedule->steps - schedule->warmup)));
+    long start = schedule->scheduler == SCHEDULER_CONST_COOLDOWN ? schedule->steps - schedule->cooldown : 0;
+    start = start > schedule->warmup ? start : schedule->warmup;
+    double done = step > start ? (double)(step - start) / fmax(1, (double)(schedule->steps - start)) : 0;
+    return schedule->factor * factors[schedule->scheduler](done);
 }
 
 void schedule_epoch_done(struct schedule *schedule, double validation_loss)

@@ -1,6 +1,7 @@
 #include "trainer/settings.h"
 
 #include "runtime/util/file.h"
+#include "trainer/schedule.h"
 #include "trainer/trained.h"
 
 #include <stdio.h>
@@ -109,7 +110,10 @@ static void list_options(struct option_row list[ROOM], struct settings *s)
          "less memory: run each block of the towers again in the backward pass", 0},
         {"dropout", OPTION_REAL, &s->dropout, "P in [0, 1)", "dropout in the heads; 0 turns the towers' off too", 0},
         {"warmup", OPTION_INT, &s->warmup, "STEPS in [0, inf)", "steps of linear warm-up", 0},
-        {"lr-scheduler", OPTION_TEXT, &s->scheduler_name, "cosine|const|plateau", "learning-rate schedule", 0},
+        {"lr-scheduler", OPTION_TEXT, &s->scheduler_name, "cosine|linear|const|const-cooldown|plateau",
+         "learning-rate schedule", 0},
+        {"epochs-cooldown", OPTION_INT, &s->epochs_cooldown, "N in [0, inf)",
+         "epochs at the end in which const-cooldown falls to 0", 0},
         {"seed", OPTION_INT, &s->seed, "N", "of everything random", 0},
         {"recipe", OPTION_TEXT, &s->recipe, "default|seed",
          "seed: as R4j4n/OpenAI-CLIP-in-PyTorch trains, its faults included", 0},
@@ -206,10 +210,13 @@ static int check(struct settings *s, struct error *err)
 {
     if (check_data(s, err) != 0 || read_augmentation(s, err) != 0)
         return -1;
-    static const char *const names[] = {"cosine", "const", "plateau"};
-    for (int i = 0; i < 3; i++)
-        if (strcmp(s->scheduler_name, names[i]) == 0)
+    for (int i = 0; i < SCHEDULERS; i++)
+        if (strcmp(s->scheduler_name, scheduler_names[i]) == 0)
             s->scheduler = (enum scheduler)i;
+    if ((s->scheduler == SCHEDULER_CONST_COOLDOWN) != (s->epochs_cooldown > 0) || s->epochs_cooldown > s->epochs)
+        return error_set(err, EXIT_USAGE,
+                         "--epochs-cooldown: %d, but --lr-scheduler const-cooldown takes 1 to --epochs %d, others none",
+                         s->epochs_cooldown, s->epochs);
     if (s->accum_freq > (1 << 24) / s->batch_size)
         return error_set(err, EXIT_USAGE, "--accum-freq: %d is not in [1, %d], with --batch-size %d", s->accum_freq,
                          (1 << 24) / s->batch_size, s->batch_size);

@@ -12,7 +12,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum scheduler { SCHEDULER_COSINE, SCHEDULER_CONST, SCHEDULER_PLATEAU };
+enum scheduler {
+    SCHEDULER_COSINE,
+    SCHEDULER_LINEAR,
+    SCHEDULER_CONST,
+    SCHEDULER_CONST_COOLDOWN,
+    SCHEDULER_PLATEAU,
+    SCHEDULERS
+};
 
 struct settings {
     const char *device, *precision, *without, *tune;
@@ -48,7 +55,7 @@ struct settings {
     const char *distill_model;
     double distill_weight;
     bool same_photo_negatives;
-    int epochs, max_steps, warmup;
+    int epochs, max_steps, warmup, epochs_cooldown;
     double lr, lr_image, lr_text, lr_head, wd, wd_image, wd_text, wd_head, beta2, eps, grad_clip;
     double ema_decay; /* of an average of the weights, which is what is evaluated and saved as model; 0: none */
     double layer_decay_image, layer_decay_text; /* each layer's rate is this times the next one's */
