@@ -61,10 +61,10 @@ const char *clip_precision_note(const struct clip *clip)
     return wide ? "the image tower is a ResNet, which stores activations as float32 whatever --precision says" : NULL;
 }
 
-void clip_checkpoint_blocks(struct clip *clip)
+void clip_checkpoint_blocks(struct clip *clip, bool on)
 {
-    image_tower_checkpoint_blocks(&clip->image);
-    clip->text.blocks.config.checkpointing = true;
+    image_tower_checkpoint_blocks(&clip->image, on);
+    clip->text.blocks.config.checkpointing = on;
 }
 
 struct clip *clip_new(struct device *dev, const struct clip_training *training)

@@ -97,9 +97,9 @@ int clip_save(const struct clip *clip, const char *folder, struct error *err) MU
 int clip_save_as(const struct clip *clip, const char *folder, const char *format, enum stored_dtype dtype,
                  struct error *err) MUST_CHECK;
 
-/* Training keeps less from here on: the blocks of transformers and the stages of ResNets are run again in the backward
- * pass (tape_checkpoint). */
-void clip_checkpoint_blocks(struct clip *clip);
+/* Training keeps less from here on, or as much as ever: the blocks of transformers and the stages of ResNets are run
+ * again in the backward pass (tape_checkpoint). */
+void clip_checkpoint_blocks(struct clip *clip, bool on);
 
 /* A line for people where a tower stores activations as float32 whatever precision was asked for; else NULL. */
 const char *clip_precision_note(const struct clip *clip);

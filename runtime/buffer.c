@@ -187,3 +187,23 @@ size_t buffer_bytes_peak(const struct device *dev)
 {
     return dev->pool->peak;
 }
+
+size_t buffer_bytes_allocated(const struct device *dev)
+{
+    return dev->pool->allocated;
+}
+
+void buffer_limit(struct device *dev, size_t bytes)
+{
+    dev->pool->limit = bytes;
+}
+
+bool buffer_recover(struct device *dev)
+{
+    if (device_failed(dev) && (dev->failure.code != EXIT_NO_MEMORY || !device_forgive(dev)))
+        return false;
+    clFinish(dev->queue);
+    pool_release_free(dev->pool);
+    dev->pool->peak = dev->pool->in_use;
+    return true;
+}

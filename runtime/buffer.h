@@ -52,6 +52,14 @@ void buffer_zero(struct buffer *buffer, size_t offset, size_t count);
 void buffer_guard(struct device *dev);
 long buffer_guard_faults(const struct device *dev);
 
+/* What the driver is asked for at most, from now on, as if the device had no more; 0: all that it has. */
+void buffer_limit(struct device *dev, size_t bytes);
+size_t buffer_bytes_allocated(const struct device *dev); /* what was asked for and not given back */
+
+/* After a step that was tried, whether or not memory ran out: the device can be used again, what is not in use goes
+ * back to the driver, and the peak counts from here. False: the device failed otherwise. */
+bool buffer_recover(struct device *dev);
+
 /* Bytes in use and the most that ever were, on this device. */
 size_t buffer_bytes_in_use(const struct device *dev);
 size_t buffer_bytes_peak(const struct device *dev);

@@ -30,19 +30,32 @@ static void *new_huge_pages(const struct device *dev, size_t bytes)
     return memory;
 }
 
+cl_mem pool_allocate(struct device *dev, cl_mem_flags flags, size_t bytes, void *host, cl_int *code)
+{
+    struct pool *pool = dev->pool;
+    *code = CL_MEM_OBJECT_ALLOCATION_FAILURE;
+    if (pool->limit && (bytes > pool->limit || pool->allocated > pool->limit - bytes))
+        return NULL;
+    cl_mem memory = clCreateBuffer(dev->context, flags, bytes, host, code);
+    if (*code != CL_SUCCESS)
+        return NULL;
+    pool->allocated += bytes;
+    dev->counters.buffers_created++;
+    return memory;
+}
+
 static cl_int slab_create(struct slab **out, struct device *dev, size_t bytes)
 {
     cl_int code;
     struct slab *slab = mem_new(1, sizeof *slab);
     *slab = (struct slab){.dev = dev, .bytes = bytes, .host = new_huge_pages(dev, bytes)};
     cl_mem_flags flags = CL_MEM_READ_WRITE | (slab->host ? CL_MEM_USE_HOST_PTR : 0);
-    slab->memory = clCreateBuffer(dev->context, flags, bytes, slab->host, &code);
+    slab->memory = pool_allocate(dev, flags, bytes, slab->host, &code);
     if (code != CL_SUCCESS) {
         free(slab->host);
         free(slab);
         return code;
     }
-    dev->counters.buffers_created++;
     slab->next = dev->pool->slabs;
     *out = dev->pool->slabs = slab;
     return CL_SUCCESS;
@@ -50,6 +63,7 @@ static cl_int slab_create(struct slab **out, struct device *dev, size_t bytes)
 
 static void slab_free(struct slab *slab)
 {
+    slab->dev->pool->allocated -= slab->bytes;
     clReleaseMemObject(slab->memory);
     free(slab->host);
     free(slab);
@@ -83,8 +97,7 @@ static struct range *best_fit(const struct pool *pool, size_t bytes)
     return best && pool->whole_slabs && best->bytes != bytes ? NULL : best;
 }
 
-/* Slabs of which nothing is taken go back to the driver. */
-static void release_free_slabs(struct pool *pool)
+void pool_release_free(struct pool *pool)
 {
     for (struct slab **link = &pool->slabs; *link;) {
         struct slab *slab = *link;
@@ -105,7 +118,7 @@ static void release_free_slabs(struct pool *pool)
 
 void pool_free(struct pool *pool)
 {
-    release_free_slabs(pool);
+    pool_release_free(pool);
     free(pool);
 }
 
@@ -116,6 +129,8 @@ static size_t slab_bytes(const struct device *dev, size_t bytes)
     size_t usual = SLAB_BYTES;
     if (usual > dev->info.memory_bytes / 16)
         usual = dev->info.memory_bytes / 16 / POOL_ALIGNMENT * POOL_ALIGNMENT;
+    if (dev->pool->limit && usual > dev->pool->limit / 16)
+        usual = dev->pool->limit / 16 / POOL_ALIGNMENT * POOL_ALIGNMENT;
     if (dev->info.largest_bytes && usual > dev->info.largest_bytes)
         usual = dev->info.largest_bytes / POOL_ALIGNMENT * POOL_ALIGNMENT;
     return dev->pool->whole_slabs || bytes > usual ? bytes : usual;
@@ -128,7 +143,7 @@ static struct range *new_slab(struct device *dev, size_t bytes)
     cl_int code = slab_create(&slab, dev, slab_bytes(dev, bytes));
     if (code != CL_SUCCESS) { /* what the pool keeps may be what is missing */
         clFinish(dev->queue);
-        release_free_slabs(pool);
+        pool_release_free(pool);
         code = slab_create(&slab, dev, bytes);
     }
     char limit[80] = "";

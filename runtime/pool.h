@@ -37,9 +37,14 @@ struct pool {
     struct range *free;
     bool whole_slabs; /* every range gets a slab of its own: tools that look for stray reads see its true end */
     size_t in_use, peak;
-    size_t guard; /* bytes behind each buffer; 0 unless buffer_guard() was called */
+    size_t allocated, limit; /* of slabs and uploads: what the driver gave, and what it is asked for at most; 0: all */
+    size_t guard;            /* bytes behind each buffer; 0 unless buffer_guard() was called */
     long guard_faults;
 };
+
+/* Asks the driver for a buffer within the pool's limit; NULL with the reason in *code. */
+cl_mem pool_allocate(struct device *dev, cl_mem_flags flags, size_t bytes, void *host, cl_int *code);
+void pool_release_free(struct pool *pool); /* slabs of which nothing is taken go back to the driver */
 
 struct range *pool_take(struct device *dev, size_t bytes);
 void pool_give(struct range *range);

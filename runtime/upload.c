@@ -62,14 +62,13 @@ static struct upload_piece *piece_new(struct device *dev, size_t bytes)
     struct upload_piece *piece = mem_new(1, sizeof *piece);
     *piece = (struct upload_piece){.dev = dev, .bytes = bytes};
     cl_int code, host_code = CL_SUCCESS;
-    piece->memory = clCreateBuffer(dev->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    piece->memory = pool_allocate(dev, CL_MEM_READ_WRITE, bytes, NULL, &code);
     if (code == CL_SUCCESS)
         piece->pinned =
             clCreateBuffer(dev->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, bytes, NULL, &host_code);
     if (code == CL_SUCCESS && host_code == CL_SUCCESS)
         piece->host = clEnqueueMapBuffer(dev->uploads->queue, piece->pinned, CL_TRUE, CL_MAP_WRITE, 0, bytes, 0, NULL,
                                          NULL, &host_code);
-    dev->counters.buffers_created++;
     piece->next = dev->uploads->pieces;
     dev->uploads->pieces = piece;
     opencl_failed(dev, code != CL_SUCCESS ? code : host_code, "cannot allocate %zu bytes for uploads", bytes);

@@ -112,7 +112,7 @@ static void check_checkpointing(struct device *dev, const struct golden *golden,
 {
     struct clip *plain = open_model(dev, golden->folder, pair, all_groups);
     struct clip *again = open_model(dev, golden->folder, pair, all_groups);
-    clip_checkpoint_blocks(again);
+    clip_checkpoint_blocks(again, true);
     float **want = step_numbers(dev, plain, golden), **got = step_numbers(dev, again, golden);
     for (int i = 0; i < plain->arena->count; i++) {
         const struct param *param = &plain->arena->params[i];

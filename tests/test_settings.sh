@@ -63,6 +63,9 @@ not_one loss l2 "clip|siglip"
 not_one lr-scheduler step "cosine|linear|const|const-cooldown|plateau"
 not_one recipe best "default|seed"
 refuses "--csv-separator: ',,' is neither one character nor \"tab\"" --csv-separator ,,
+for size in much 8X 0 -1G 8GB; do
+    refuses "--max-memory: '$size' is not a size from 1M to 1000T, as 800M or 8G" --max-memory "$size"
+done
 refuses "--aug-cfg zoom=2: the keys are scale, ratio," --aug-cfg zoom=2
 refuses "--model excludes --image-model and --text-model" --model tiny --image-model a --text-model b
 refuses "--image-model and --text-model go together" --image-model a

@@ -253,7 +253,7 @@ static float *values_after(struct device *dev, const struct golden *golden, enum
     settings.max_norm = 0;
     clip->image.vit.blocks.config.dropout = clip->text.blocks.config.dropout = 0.3f;
     if (way == WAY_CHECKPOINTED)
-        clip_checkpoint_blocks(clip);
+        clip_checkpoint_blocks(clip, true);
     struct tape *tape = tape_new(dev, true);
     for (settings.step = 1; settings.step <= 3; settings.step++) {
         tape_seed(tape, (uint64_t)settings.step);

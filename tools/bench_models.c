@@ -69,7 +69,7 @@ static int step_open(struct bench *bench, struct step *step, const char *model, 
     if (open_model(bench, step, model, training, err) != 0)
         return -1;
     if (bench->checkpointing)
-        clip_checkpoint_blocks(step->clip);
+        clip_checkpoint_blocks(step->clip, true);
     step->tape = tape_new(bench->session.dev, training);
     step->adamw = (struct adamw){.beta1 = 0.9f, .beta2 = 0.98f, .eps = 1e-6f};
     if (training && device_precision(bench->session.dev) == PRECISION_FP16)

@@ -162,8 +162,7 @@ static void set_training(struct trainer *t)
     t->clip->image_head.dropout = t->clip->text_head.dropout = (float)t->settings.dropout;
     if (t->settings.no_tower_dropout)
         t->clip->text.config.blocks.dropout = t->clip->text.blocks.config.dropout = 0;
-    if (t->settings.grad_checkpointing)
-        clip_checkpoint_blocks(t->clip);
+    clip_checkpoint_blocks(t->clip, t->settings.grad_checkpointing);
 }
 
 /* Photos that could not be read leave the data. */
@@ -255,6 +254,7 @@ static int open_all(struct trainer *t, struct error *err)
     if (open_data(t, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0 ||
         device_go_without(t->dev, t->settings.without, err) != 0)
         return -1;
+    buffer_limit(t->dev, t->settings.max_memory);
     if (t->settings.profile)
         device_profile_start(t->dev);
     if (choose_folder(t, err) != 0 || report_open(t, err) != 0 || bad_samples_open(&t->bad, t->folder, err) != 0)
@@ -284,6 +284,8 @@ static int open_all(struct trainer *t, struct error *err)
     report_note(t, "%d photos to train on, %d to validate on; %d steps of %d pairs in %d epochs; run folder %s",
                 t->data.train.photo_count, t->data.val.photo_count, t->total_steps, settings_step_pairs(&t->settings),
                 t->settings.epochs, t->folder);
+    if (plan_choose(t, err) != 0)
+        return -1;
     int found = t->settings.resume ? trainer_resume(t, err) : 1;
     if (found == 0)
         report_note(t, "resumed at epoch %d, step %d", t->position.epoch + 1, t->position.step);
@@ -376,8 +378,8 @@ static int run(struct trainer *t, struct error *err)
         report_note(t, "last epoch: %s; best mean recall %.1f %% in epoch %d", recall, 100 * t->position.best,
                     t->position.best_epoch + 1);
     }
-    report_note(t, "model: %s/model; waited for data %.1f %% of the time", t->folder,
-                t->all_seconds > 0 ? 100 * t->all_waited / t->all_seconds : 0);
+    report_note(t, "model: %s/model; waited for data %.1f %% of the time; device memory at most %.1f MB", t->folder,
+                t->all_seconds > 0 ? 100 * t->all_waited / t->all_seconds : 0, (double)buffer_bytes_peak(t->dev) / 1e6);
     return 0;
 }
 
@@ -394,8 +396,10 @@ int main(int argc, char **argv)
     int code = EXIT_OK;
     if (open_all(&t, &err) != 0) {
         code = error_report(&err);
-    } else if (run(&t, &err) != 0) {
+    } else if ((t.settings.dry_run ? plan_print(&t, &err) : run(&t, &err)) != 0) {
         code = error_report(&err);
+        if (code == EXIT_NO_MEMORY)
+            plan_advise(&t);
         if (trainer_is_saved(&t))
             report_note(&t, "what was saved goes on with --resume %s", t.folder);
     } else if (stop_requested) {

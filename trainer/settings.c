@@ -4,7 +4,10 @@
 #include "trainer/schedule.h"
 #include "trainer/trained.h"
 
+#include <ctype.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Numbers below zero stand for "not given": the recipe or what is locked decides. */
@@ -108,6 +111,10 @@ static void list_options(struct option_row list[ROOM], struct settings *s)
         {"grad-clip-norm", OPTION_REAL, &s->grad_clip, "NORM in [0, inf)", "clip gradients to this norm (0: not)", 0},
         {"grad-checkpointing", OPTION_FLAG, &s->grad_checkpointing, NULL,
          "less memory: run each block of the towers again in the backward pass", 0},
+        {"max-memory", OPTION_TEXT, &s->max_memory_text, "SIZE",
+         "device memory to get by with, as 800M or 8G: splits the step and checkpoints as far as that needs", 0},
+        {"dry-run", OPTION_FLAG, &s->dry_run, NULL,
+         "measure some steps whose result is thrown away; print memory, steps and time; train nothing", 0},
         {"dropout", OPTION_REAL, &s->dropout, "P in [0, 1)", "dropout in the heads; 0 turns the towers' off too", 0},
         {"warmup", OPTION_INT, &s->warmup, "STEPS in [0, inf)", "steps of linear warm-up", 0},
         {"lr-scheduler", OPTION_TEXT, &s->scheduler_name, "cosine|linear|const|const-cooldown|plateau",
@@ -199,6 +206,20 @@ static int read_augmentation(struct settings *s, struct error *err)
     return 0;
 }
 
+static int read_size(size_t *bytes, const char *text, struct error *err)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double number = strtod(text, &end);
+    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    if (unit)
+        number *= pow(1000, (double)(unit - units + 1));
+    if (end == text || end[unit != NULL] || !(number >= 1e6 && number <= 1e15))
+        return error_set(err, EXIT_USAGE, "--max-memory: '%s' is not a size from 1M to 1000T, as 800M or 8G", text);
+    *bytes = (size_t)number;
+    return 0;
+}
+
 static int check_data(const struct settings *s, struct error *err)
 {
     if (strcmp(s->dataset_type, "synthetic") == 0 && s->train_num_samples == 0)
@@ -208,6 +229,8 @@ static int check_data(const struct settings *s, struct error *err)
 
 static int check(struct settings *s, struct error *err)
 {
+    if (s->max_memory_text && read_size(&s->max_memory, s->max_memory_text, err) != 0)
+        return -1;
     if (check_data(s, err) != 0 || read_augmentation(s, err) != 0)
         return -1;
     for (int i = 0; i < SCHEDULERS; i++)

@@ -63,6 +63,9 @@ struct settings {
     int seed;
     /* the run */
     const char *out, *name, *resume, *recipe, *scheduler_name;
+    const char *max_memory_text;
+    size_t max_memory;   /* bytes of the device that the run may take; 0: all */
+    bool dry_run;        /* measures what the run would take, and trains nothing */
     const char *profile; /* trace of every kernel; NULL: none */
     const char *report_to;
     int save_frequency, log_every;

@@ -24,7 +24,7 @@ static void train_batch(struct trainer *t, const struct batch *batch)
     report_step(t, t->settings.lr_head * factor);
 }
 
-static int open_loader(struct trainer *t, int epoch, int skipped, struct error *err)
+int trainer_open_loader(struct trainer *t, int epoch, int skipped, struct error *err)
 {
     struct loader_source source = {.data = &t->data,
                                    .settings = &t->settings,
@@ -38,7 +38,7 @@ int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err
 {
     struct batch batch;
     int more = 1, result = 0;
-    if (!t->loader && open_loader(t, t->position.epoch, t->position.pair, err) != 0)
+    if (!t->loader && trainer_open_loader(t, t->position.epoch, t->position.pair, err) != 0)
         return -1;
     while (!*stop && t->position.step < t->total_steps && !device_failed(t->dev) && !soundness_lost(t) &&
            (more = loader_next(&batch, t->loader, err)) > 0)
@@ -50,6 +50,6 @@ int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err
         return -1;
     if (more == 0 && !soundness_lost(t) && t->position.step < t->total_steps &&
         t->position.epoch + 1 < t->settings.epochs)
-        result = open_loader(t, t->position.epoch + 1, 0, err);
+        result = trainer_open_loader(t, t->position.epoch + 1, 0, err);
     return result == 0 ? device_finish(t->dev, err) : -1;
 }

@@ -61,6 +61,7 @@ struct trainer {
 enum { LOSS_SLOTS = 512 };
 
 /* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set. */
+int trainer_open_loader(struct trainer *t, int epoch, int skipped, struct error *err) MUST_CHECK;
 int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err) MUST_CHECK;
 
 /* optimizer.c */
@@ -72,6 +73,13 @@ double soundness_count(int *sound, struct trainer *t, const float *steps /* [cou
 bool soundness_lost(const struct trainer *t);
 int soundness_check(const struct trainer *t, struct error *err) MUST_CHECK;
 int soundness_of_weights(const float *values, size_t count, struct error *err) MUST_CHECK;
+
+/* plan.c: with --max-memory, splits the step and checkpoints so that it fits, the fastest way first, which is tried;
+ * fails with EXIT_NO_MEMORY. Weights are as before. plan_print(): what the run will take, on stdout. plan_advise():
+ * after memory ran out, what would have fit. */
+int plan_choose(struct trainer *t, struct error *err) MUST_CHECK;
+int plan_print(struct trainer *t, struct error *err) MUST_CHECK;
+void plan_advise(struct trainer *t);
 
 /* evaluate.c: of what would be saved as model; keeps that if it is the best. */
 int trainer_evaluate(struct trainer *t, struct evaluation *evaluation, struct error *err) MUST_CHECK;

@@ -31,9 +31,9 @@ static void vit_prepare_as(struct image_tower *image, struct device *dev)
     vit_prepare(&image->vit, dev);
 }
 
-static void vit_checkpoint_blocks(struct image_tower *image)
+static void vit_checkpoint_blocks(struct image_tower *image, bool on)
 {
-    image->vit.blocks.config.checkpointing = true;
+    image->vit.blocks.config.checkpointing = on;
 }
 
 static void vit_free_as(struct image_tower *image)
@@ -82,9 +82,9 @@ static void resnet_declare_as(struct image_tower *image, struct arena *arena, co
             image->layers = resnet.stages[s].layers;
 }
 
-static void resnet_checkpoint_stages(struct image_tower *image)
+static void resnet_checkpoint_stages(struct image_tower *image, bool on)
 {
-    image->resnet.config.checkpointing = true;
+    image->resnet.config.checkpointing = on;
 }
 
 static void resnet_free_as(struct image_tower *image)
@@ -127,10 +127,10 @@ void image_tower_prepare(struct image_tower *image, struct device *dev)
         image->kind->prepare(image, dev);
 }
 
-void image_tower_checkpoint_blocks(struct image_tower *image)
+void image_tower_checkpoint_blocks(struct image_tower *image, bool on)
 {
     if (image->kind)
-        image->kind->checkpoint_blocks(image);
+        image->kind->checkpoint_blocks(image, on);
 }
 
 void image_tower_free(struct image_tower *image)

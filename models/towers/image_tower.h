@@ -43,7 +43,7 @@ struct image_kind {
     void (*declare)(struct image_tower *image, struct arena *arena, const struct image_config *config,
                     const char *prefix);
     void (*prepare)(struct image_tower *image, struct device *dev); /* may be NULL */
-    void (*checkpoint_blocks)(struct image_tower *image);
+    void (*checkpoint_blocks)(struct image_tower *image, bool on);
     void (*free)(struct image_tower *image);
     struct tensor *(*forward)(struct tape *tape, const struct image_tower *image, struct tensor *pictures);
 };
@@ -54,7 +54,7 @@ void image_tower_declare(struct image_tower *image, struct arena *arena, const s
                          const char *prefix);
 void image_tower_prepare(struct image_tower *image, struct device *dev);
 /* As clip.h's clip_checkpoint_blocks; of ResNets whole stages. One that was never declared is fine. */
-void image_tower_checkpoint_blocks(struct image_tower *image);
+void image_tower_checkpoint_blocks(struct image_tower *image, bool on);
 void image_tower_free(struct image_tower *image); /* one that was never declared is fine */
 struct tensor *image_tower_forward(struct tape *tape, const struct image_tower *image, struct tensor *pictures);
 

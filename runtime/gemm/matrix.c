@@ -73,7 +73,7 @@ static struct tensor *right_side(struct tensor *b, enum dtype dtype)
     if (b->packed && b->packed_for == dtype)
         return gemm_share(b, dtype, b->packed);
     struct tensor *rounded = cast_copy(b, dtype);
-    if (b->constant) {
+    if (b->constant && !device_failed(b->dev)) {
         buffer_drop(b->packed);
         b->packed = buffer_share(rounded->buffer);
         b->packed_for = dtype;

@@ -106,7 +106,7 @@ static struct tensor *pack_b(struct device *dev, const struct gemm *call, const 
     struct tensor *rounded = call->b->dtype == dtype ? NULL : cast_copy(call->b, dtype);
     struct tensor *packed = pack(dev, rounded ? rounded : call->b, call->b_transposed, call->k, call->n, panel, tile);
     tensor_free(rounded);
-    if (keep) {
+    if (keep && !device_failed(dev)) {
         buffer_drop(call->b->packed);
         call->b->packed = buffer_share(packed->buffer);
         call->b->packed_panel = panel;
