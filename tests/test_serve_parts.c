@@ -1,6 +1,6 @@
 /* What stands behind tools/serve and needs no network: base64, known texts, who may ask, queries without files. */
+#include "runtime/util/base64.h"
 #include "runtime/util/error.h"
-#include "tools/base64.h"
 #include "tools/guard.h"
 #include "tools/query.h"
 #include "tools/text_cache.h"
