@@ -60,6 +60,15 @@ struct trainer {
 };
 enum { LOSS_SLOTS = 512 };
 
+/* places.c: the folder of the run; with no data named, the sample and the pretrained towers if they are there. */
+int places_choose_folder(struct trainer *t, struct error *err) MUST_CHECK;
+void places_choose_sample(struct settings *settings);
+
+/* open.c: from t->settings alone. The profile is written however the run ended: what failed may be what it shows. */
+int trainer_open(struct trainer *t, struct error *err) MUST_CHECK;
+int trainer_write_profile(struct trainer *t, struct error *err) MUST_CHECK;
+void trainer_close(struct trainer *t); /* also after a failure */
+
 /* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set. */
 int trainer_open_loader(struct trainer *t, int epoch, int skipped, struct error *err) MUST_CHECK;
 int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err) MUST_CHECK;

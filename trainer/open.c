@@ -1,0 +1,228 @@
+/* Opens what a run needs, in order: data, device, folder, model, cached features, the plan. */
+#include "runtime/gemm/gemm.h"
+#include "runtime/ops/loss_scale.h"
+#include "runtime/ops/step_guard.h"
+#include "runtime/paths.h"
+#include "runtime/profile.h"
+#include "trainer/trained.h"
+#include "trainer/trainer.h"
+#include "trainer/vocabulary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool wants_sigmoid_loss(const struct settings *s)
+{
+    return s->loss && strcmp(s->loss, "siglip") == 0;
+}
+
+/* A model that exists keeps its loss unless another is asked for. */
+static int open_saved_model(struct trainer *t, struct error *err)
+{
+    const struct settings *s = &t->settings;
+    const struct clip_training training = trained_parts(s);
+    if (clip_open_to_train(&t->clip, t->dev, s->model, &training, err) != 0)
+        return -1;
+    if (s->loss)
+        t->clip->sigmoid_loss = wants_sigmoid_loss(s);
+    if (t->clip->sigmoid_loss && !t->clip->logit_bias)
+        return error_set(err, EXIT_USAGE, "--loss siglip: %s has no logit bias; it was made for --loss clip", s->model);
+    return 0;
+}
+
+static int open_model(struct trainer *t, struct error *err)
+{
+    const struct settings *s = &t->settings;
+    bool tiny = s->model && strcmp(s->model, "tiny") == 0;
+    if (s->model && !tiny)
+        return open_saved_model(t, err);
+    if (!tiny && !s->image_model)
+        return error_set(err, EXIT_USAGE,
+                         "no model: give --image-model and --text-model, or --model DIR, or --model tiny");
+    struct clip_recipe recipe = {
+        .image_folder = s->image_model,
+        .text_folder = s->text_model,
+        .head = strcmp(s->head, "linear") == 0 ? HEAD_LINEAR : HEAD_MLP,
+        .embed_dim = s->embed_dim,
+        .head_dropout = (float)s->dropout,
+        .max_tokens = s->max_tokens,
+        .raw_scale = s->seed_faults,
+        .unnormalised = s->seed_faults,
+        .sigmoid_loss = wants_sigmoid_loss(s),
+        .tiny = tiny,
+        .seed = (uint64_t)s->seed,
+    };
+    const struct clip_training training = trained_parts(s);
+    char *tokenizer = path_join(t->folder, "tokenizer");
+    int result = 0;
+    if (tiny) {
+        recipe.text_folder = tokenizer;
+        result = vocabulary_write(tokenizer, &t->data.texts, 8000, err);
+    }
+    if (result == 0)
+        result = clip_create_to_train(&t->clip, t->dev, &recipe, &training, err);
+    free(tokenizer);
+    return result;
+}
+
+static void set_training(struct trainer *t)
+{
+    t->clip->image_head.dropout = t->clip->text_head.dropout = (float)t->settings.dropout;
+    if (t->settings.no_tower_dropout)
+        t->clip->text.config.blocks.dropout = t->clip->text.blocks.config.dropout = 0;
+    clip_checkpoint_blocks(t->clip, t->settings.grad_checkpointing);
+}
+
+/* Photos that could not be read leave the data. */
+static int leave_out(struct trainer *t, const bool *bad, struct error *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t->data.photos.count; i++) {
+        if (bad[i])
+            bad_samples_add_photo(&t->bad, &t->clip->preprocess, t->data.photos.items[i]);
+        count += bad[i];
+    }
+    dataset_drop(&t->data, bad);
+    return bad_samples_check(&t->bad, count, t->data.photos.count, err);
+}
+
+/* Features of locked towers; photos that turn out unreadable leave the data. */
+static int open_features(struct trainer *t, struct error *err)
+{
+    const struct settings *s = &t->settings;
+    bool standardise = t->clip->image_head.kind == HEAD_MLP && !s->seed_faults && strcmp(s->recipe, "default") == 0;
+    bool saved = s->model && strcmp(s->model, "tiny") != 0; /* its heads take raw features */
+    if (s->augments && s->lock_image)
+        report_note(t, "--aug-cfg makes each photo new in each epoch: --lock-image's features are not cached");
+    if (t->data.stream && (s->lock_image || s->lock_text))
+        report_note(t, "shards are streamed: features of locked towers are not cached");
+    if (s->lock_image && !s->augments && !t->data.stream) {
+        bool *bad = mem_new(t->data.photos.count, sizeof *bad);
+        int result = features_of_images(&t->images, bad, t->clip, &t->data, s, err);
+        if (result == 0)
+            result = leave_out(t, bad, err);
+        free(bad);
+        if (result != 0)
+            return -1;
+        if (standardise)
+            features_standardise(&t->images, t->data.train.photos, (size_t)t->data.train.photo_count);
+        if (standardise && saved)
+            features_absorb(&t->clip->image_head, "image_head", t->clip->arena, &t->images);
+    }
+    if (!s->lock_text || t->data.stream)
+        return 0;
+    if (features_of_texts(&t->texts, t->clip, &t->data, s, err) != 0)
+        return -1;
+    if (!standardise)
+        return 0;
+    int *rows = mem_new(t->data.texts.count, sizeof *rows), count = 0; // texts of the training photos
+    for (int i = 0; i < t->data.train.photo_count; i++) {
+        int photo = t->data.train.photos[i];
+        for (int text = t->data.first_text[photo]; text < t->data.first_text[photo + 1]; text++)
+            rows[count++] = text;
+    }
+    features_standardise(&t->texts, rows, (size_t)count);
+    if (saved)
+        features_absorb(&t->clip->text_head, "text_head", t->clip->arena, &t->texts);
+    free(rows);
+    return 0;
+}
+
+static void plan_steps(struct trainer *t)
+{
+    const struct settings *s = &t->settings;
+    int pairs = dataset_epoch_size(&t->data, s);
+    t->steps_per_epoch = pairs / settings_step_pairs(s) + (pairs % settings_step_pairs(s) >= 2);
+    long steps = (long)t->steps_per_epoch * s->epochs;
+    t->total_steps = s->max_steps > 0 && s->max_steps < steps ? s->max_steps : (int)steps;
+    t->schedule = (struct schedule){.scheduler = s->scheduler,
+                                    .warmup = s->warmup,
+                                    .steps = t->total_steps,
+                                    .cooldown = (long)s->epochs_cooldown * t->steps_per_epoch,
+                                    .factor = 1};
+}
+
+/* Data that cannot be used leaves the list of what is wrong with it. */
+static int open_data(struct trainer *t, struct error *err)
+{
+    struct error ignored;
+    t->bad = (struct bad_samples){.limit = t->settings.max_bad_samples, .quiet = t->settings.quiet};
+    if (dataset_open(&t->data, &t->settings, &t->bad, err) == 0)
+        return 0;
+    if (t->bad.known.list.count > 0 && places_choose_folder(t, &ignored) == 0 &&
+        bad_samples_open(&t->bad, t->folder, &ignored) == 0)
+        report_note(t, "what is broken is listed in %s/bad_samples.jsonl", t->folder);
+    return -1;
+}
+
+int trainer_open(struct trainer *t, struct error *err)
+{
+    if (t->settings.sample)
+        places_choose_sample(&t->settings);
+    if (open_data(t, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0 ||
+        device_go_without(t->dev, t->settings.without, err) != 0)
+        return -1;
+    buffer_limit(t->dev, t->settings.max_memory);
+    if (t->settings.profile)
+        device_profile_start(t->dev);
+    if (places_choose_folder(t, err) != 0 || report_open(t, err) != 0 || bad_samples_open(&t->bad, t->folder, err) != 0)
+        return -1;
+    gemm_set_tuning(t->dev, t->settings.tune);
+    report_note(t, "%s", device_info(t->dev)->label);
+    gemm_set_precision(t->dev, t->settings.precision);
+    if (open_model(t, err) != 0)
+        return -1;
+    if (clip_precision_note(t->clip))
+        report_note(t, "%s", clip_precision_note(t->clip));
+    t->clip->preprocess.upright |= t->settings.exif_orientation;
+    if (strcmp(t->settings.precision, "fp32") != 0) /* features are cached by the fingerprint */
+        hash_add_text(&t->clip->fingerprint, t->settings.precision);
+    set_training(t);
+    if (teacher_open(&t->teacher, t->clip, &t->settings, err) != 0 || open_features(t, err) != 0)
+        return -1;
+    plan_steps(t);
+    t->position = (struct position){.best = -1};
+    if (t->settings.ema_decay > 0)
+        arena_start_average(t->clip->arena);
+    t->tape = tape_new(t->dev, true);
+    if (device_precision(t->dev) == PRECISION_FP16)
+        t->loss_scale = loss_scale_new(t->dev);
+    t->guard = step_guard_new(t->dev);
+    t->losses = tensor_new(t->dev, DTYPE_F32, 2, (int[]){LOSS_SLOTS, STEP_GUARD_NUMBERS});
+    report_note(t, "%d photos to train on, %d to validate on; %d steps of %d pairs in %d epochs; run folder %s",
+                t->data.train.photo_count, t->data.val.photo_count, t->total_steps, settings_step_pairs(&t->settings),
+                t->settings.epochs, t->folder);
+    if (plan_choose(t, err) != 0)
+        return -1;
+    int found = t->settings.resume ? trainer_resume(t, err) : 1;
+    if (found == 0)
+        report_note(t, "resumed at epoch %d, step %d", t->position.epoch + 1, t->position.step);
+    return found < 0 ? -1 : report_start(t, err);
+}
+
+int trainer_write_profile(struct trainer *t, struct error *err)
+{
+    if (!t->settings.profile || !t->dev)
+        return 0;
+    device_profile_table(t->dev, stderr);
+    return device_profile_write(t->dev, t->settings.profile, err);
+}
+
+void trainer_close(struct trainer *t)
+{
+    report_close(t);
+    loader_close(t->loader);
+    features_free(&t->images);
+    features_free(&t->texts);
+    tensor_free(t->losses);
+    tensor_free(t->guard);
+    tensor_free(t->loss_scale);
+    tape_free(t->tape);
+    teacher_close(&t->teacher);
+    clip_close(t->clip);
+    device_close(t->dev);
+    dataset_free(&t->data);
+    bad_samples_close(&t->bad);
+    free(t->best_values);
+    free(t->folder);
+}

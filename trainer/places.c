@@ -1,0 +1,85 @@
+/* Where a run lives, and what it works on where nobody says. */
+#include "trainer/trainer.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static char *run_name(void)
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    char name[32];
+    localtime_r(&now, &parts);
+    strftime(name, sizeof name, "%Y%m%d-%H%M%S", &parts);
+    return mem_format("%s", name);
+}
+
+/* The run changed last below `out`, or NULL. */
+static char *latest_run(const char *out)
+{
+    char *latest = NULL;
+    struct timespec newest = {0};
+    DIR *stream = opendir(out);
+    for (struct dirent *entry; stream && (entry = readdir(stream));) {
+        char *checkpoints = mem_format("%s/%s/checkpoints", out, entry->d_name);
+        struct stat status;
+        bool newer = entry->d_name[0] != '.' && stat(checkpoints, &status) == 0 &&
+                     (status.st_mtim.tv_sec > newest.tv_sec ||
+                      (status.st_mtim.tv_sec == newest.tv_sec && status.st_mtim.tv_nsec > newest.tv_nsec));
+        if (newer) {
+            newest = status.st_mtim;
+            free(latest);
+            latest = path_join(out, entry->d_name);
+        }
+        free(checkpoints);
+    }
+    if (stream)
+        closedir(stream);
+    return latest;
+}
+
+int places_choose_folder(struct trainer *t, struct error *err)
+{
+    const struct settings *s = &t->settings;
+    if (s->resume && strcmp(s->resume, "latest") != 0) {
+        t->folder = mem_format("%s", s->resume);
+    } else if (s->name) {
+        t->folder = path_join(s->out, s->name);
+    } else if (s->resume) {
+        t->folder = latest_run(s->out);
+        if (!t->folder)
+            return error_set(err, EXIT_BAD_DATA, "--resume latest: no run with a checkpoint in %s", s->out);
+    } else {
+        char *name = run_name();
+        t->folder = path_join(s->out, name);
+        free(name);
+    }
+    return file_make_folders(t->folder, err);
+}
+
+/* With no data named: the sample, and the pretrained towers if tools/demo.sh has fetched them. */
+void places_choose_sample(struct settings *s)
+{
+    static const char *const places[] = {"towers", "build/towers"};
+    s->train_data = OCLIP_SAMPLE "/captions.csv";
+    s->image_root = OCLIP_SAMPLE "/images";
+    fprintf(stderr, "no --train-data: training on the sample that ships, %s\n", s->train_data);
+    for (int i = 0; i < 2 && !s->model && !s->image_model; i++) {
+        char *image = path_join(places[i], "dinov2-small"), *text = path_join(places[i], "all-MiniLM-L6-v2");
+        if (file_is_folder(image) && file_is_folder(text)) {
+            s->image_model = image;
+            s->text_model = text;
+            fprintf(stderr, "with the pretrained towers in %s\n", places[i]);
+            return;
+        }
+        free(image);
+        free(text);
+    }
+    if (!s->model && !s->image_model) {
+        s->model = "tiny";
+        fprintf(stderr, "without pretrained towers (sh tools/demo.sh fetches them): a small pair from scratch\n");
+    }
+}
