@@ -26,7 +26,6 @@ typedef XCAT(int, LANES) lane_ints;
 
 // Everything below works on private arrays that should live in registers, or in the nearest cache: functions are
 // inlined, loops over a tile unrolled, and with one lane the loops over a row and over a block too.
-#define INLINE static inline __attribute__((always_inline))
 #if LANES == 1
 #define UNROLL_ROW _Pragma("unroll")
 #define HELD(n) BLOCK // scores past n are of the last row again, and count for nothing

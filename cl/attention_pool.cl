@@ -11,7 +11,7 @@
 #define SHARE_WRITES barrier(CLK_GLOBAL_MEM_FENCE)
 #endif
 
-static inline float dot(global const number *a, global const number *b, int n, local float *scratch)
+INLINE float dot(global const number *a, global const number *b, int n, local float *scratch)
 {
     vfloat sum = 0;
     for (EACH(i, n))
@@ -19,7 +19,7 @@ static inline float dot(global const number *a, global const number *b, int n, l
     return row_sum(vec_sum(sum), scratch);
 }
 
-static inline float query_dot(global const float *query, global const number *key, int n, local float *scratch)
+INLINE float query_dot(global const float *query, global const number *key, int n, local float *scratch)
 {
     vfloat sum = 0;
     for (EACH(i, n))
