@@ -5,7 +5,6 @@
 #include "models/tokenizers/unicode.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <utf8proc.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -72,8 +71,7 @@ static bool put_named(struct points *out, const uint32_t *points, size_t count)
     for (size_t i = 0; i < length; i++)
         name[i] = (char)points[1 + i];
     size_t known = html_entity(value, name, length, false);
-    for (size_t i = 0; i < known; i++)
-        points_put(out, value[i]);
+    points_append(out, value, known);
     return known > 0 || put_capital_entity(out, name, length) > 0;
 }
 
@@ -221,8 +219,7 @@ static bool fix_once(struct points *line, bool with_entities, size_t *budget)
     apply(line, plain_characters);
     apply(line, remove_escapes);
     apply(line, compose);
-    bool changed =
-        line->count != before.count || memcmp(line->items, before.items, before.count * sizeof *before.items) != 0;
+    bool changed = !points_equal(line, &before);
     free(before.items);
     return changed;
 }

@@ -110,8 +110,7 @@ static size_t put_named(struct points *out, const uint32_t *points, size_t count
     bool closed = end < count && points[end] == ';' && letters == end - 1;
     for (size_t length = letters; length >= 2; length--) {
         size_t found = html_entity(value, name, length, !(closed && length == letters));
-        for (size_t i = 0; i < found; i++)
-            points_put(out, value[i]);
+        points_append(out, value, found);
         if (found > 0)
             return 1 + length + (closed && length == letters);
     }

@@ -6,7 +6,6 @@
 #include "models/tokenizers/utf8_repair.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { SUBSTITUTE = 0x1A };
 
@@ -136,11 +135,6 @@ static void read_runs_back(struct points *out, const struct points *text, size_t
 
 /* ---- all ---- */
 
-static bool is_same(const struct points *a, const struct points *b)
-{
-    return a->count == b->count && memcmp(a->items, b->items, a->count * sizeof *a->items) == 0;
-}
-
 /* Whether anything changed. */
 static bool repair_once(struct points *text, size_t *budget)
 {
@@ -151,11 +145,11 @@ static bool repair_once(struct points *text, size_t *budget)
         done = read_back(&out, text, page);
     if (!done) {
         read_runs_back(&out, text, budget);
-        done = !is_same(&out, text);
+        done = !points_equal(&out, text);
     }
     for (size_t i = 0; i < text->count && !done; i++)
         out.items[i] = html_windows_1252(text->items[i]);
-    bool changed = !is_same(&out, text);
+    bool changed = !points_equal(&out, text);
     free(text->items);
     *text = out;
     return changed;

@@ -9,8 +9,10 @@
 
 #include "runtime/util/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct points {
     uint32_t *items; // [count]
@@ -36,6 +38,11 @@ static inline void points_append(struct points *points, const uint32_t *more, si
     points_reserve(points, count + 1);
     for (size_t i = 0; i < count; i++)
         points->items[points->count++] = more[i];
+}
+
+static inline bool points_equal(const struct points *a, const struct points *b)
+{
+    return a->count == b->count && (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof *a->items) == 0);
 }
 
 #endif

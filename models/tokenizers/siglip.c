@@ -41,19 +41,15 @@ static void encode_stretch(const void *state, struct token_ids *out, const uint3
 {
     const struct siglip *s = state;
     struct points text = {0};
-    for (size_t i = 0; i < count; i++)
-        points_put(&text, points[i]);
+    points_append(&text, points, count);
     if (s->lowercase)
         python_lower(&text);
     python_remove_punctuation(&text);
     python_join_words(&text);
 
     struct points whole = {0};
-    points_reserve(&whole, s->prefix.count + text.count);
-    memcpy(whole.items, s->prefix.items, s->prefix.count * sizeof *whole.items);
-    whole.count = s->prefix.count;
-    for (size_t i = 0; i < text.count; i++)
-        points_put(&whole, text.items[i]);
+    points_append(&whole, s->prefix.items, s->prefix.count);
+    points_append(&whole, text.items, text.count);
     char *utf8 = utf8_encode_all(whole.items, whole.count);
     int *ids;
     size_t pieces = spm_encode(&ids, s->model, utf8, strlen(utf8));
