@@ -8,12 +8,12 @@
 
 enum { HALVES_MAX = 1 << 14, TEXT_MAX = 1 << 16 };
 
-/* The member's name up to the dot at which its kind begins; NULL for a name without one. Caller frees. */
-static char *sample_key(const char *name, const char **kind)
+/* The end of a member's name from the dot on at which its kind begins; what stands before it is its sample's name. NULL
+ * where there is none. */
+static const char *kind_of(const char *name)
 {
-    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-    *kind = strchr(base, '.');
-    return *kind && *kind != base ? mem_format("%.*s", (int)(*kind - name), name) : NULL;
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name, *kind = strchr(base, '.');
+    return kind != base ? kind : NULL;
 }
 
 /* Moves to the next member that has a sample's name. What breaks the archive is told after the samples before it. */
@@ -24,19 +24,19 @@ static void advance(struct shard_reader *reader)
     free(reader->key);
     reader->key = NULL;
     while ((found = tar_next(&reader->member, &reader->tar, &reader->broken)) > 0)
-        if ((reader->key = sample_key(reader->member.name, &kind)))
+        if ((kind = kind_of(reader->member.name))) {
+            reader->key = mem_format("%.*s", (int)(kind - reader->member.name), reader->member.name);
             return;
+        }
     reader->is_broken = found < 0;
 }
 
 int shard_open(struct shard_reader *reader, const char *path, struct error *err)
 {
-    if (reader->open)
-        tar_close(&reader->tar);
-    reader->open = reader->is_broken = false;
+    tar_close(&reader->tar);
+    reader->is_broken = false;
     if (tar_open(&reader->tar, path, err) != 0)
         return -1;
-    reader->open = true;
     size_t length = strlen(path); /* a picture's name could not be told from a path otherwise */
     if (length < 4 || strcmp(path + length - 4, ".tar") != 0)
         return error_set(err, EXIT_BAD_DATA, "%s: the name of a shard ends in .tar", path);
@@ -57,8 +57,7 @@ static void sample_free(struct shard_sample *sample)
 static void take_member(struct shard_sample *sample, const struct shard_reader *reader)
 {
     const struct tar_member *member = &reader->member;
-    const char *kind;
-    free(sample_key(member->name, &kind));
+    const char *kind = kind_of(member->name);
     if (!sample->text && strcmp(kind, ".txt") == 0) {
         size_t size = member->size < TEXT_MAX ? member->size : TEXT_MAX;
         sample->text = mem_new(size + 1, 1);
@@ -123,8 +122,7 @@ int shard_next(struct shard_sample *out, struct shard_reader *reader, struct err
 
 void shard_close(struct shard_reader *reader)
 {
-    if (reader->open)
-        tar_close(&reader->tar);
+    tar_close(&reader->tar);
     sample_free(&reader->sample);
     names_free(&reader->halves.keys);
     string_list_free(&reader->halves.places);

@@ -39,7 +39,7 @@ struct shard_reader {
     struct shard_sample sample;
     struct shard_halves halves; /* over all shards that this reader has opened */
     struct error broken;        /* why there is no more, where is_broken */
-    bool is_broken, open;
+    bool is_broken;
 };
 
 /* `pattern`: a file, a folder (all .tar in it), or names with braces as a shell's: {000..012}, {a,b}. Each file must be
