@@ -14,8 +14,7 @@ static const char separators[] = ",|;\t";
 
 static const char *const image_names[] = {"image", "image_name", "filename", "file", "filepath", "img", NULL};
 static const char *const caption_names[] = {"caption", "comment", "text", "title", NULL};
-static const char *const picture_endings[] = {".jpg",  ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif",
-                                              ".tiff", ".tga",  ".ppm", ".pgm",  ".pnm", ".psd", NULL};
+static const char picture_endings[] = ".jpg .jpeg .png .webp .bmp .gif .tif .tiff .tga .ppm .pgm .pnm .psd";
 
 /* The text of the table and how it is cut into rows. */
 struct scanner {
@@ -141,11 +140,7 @@ static void strip_number(char *name)
 static bool is_picture_name(char *name)
 {
     strip_number(name);
-    const char *ending = strrchr(name, '.');
-    for (const char *const *known = picture_endings; ending && *known; known++)
-        if (strcasecmp(ending, *known) == 0)
-            return true;
-    return false;
+    return file_has_extension(name, picture_endings);
 }
 
 /* The column called `key`, or, without a key, one of the usual `names`; -1 when there is none. */
