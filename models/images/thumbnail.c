@@ -72,12 +72,13 @@ int thumbnail_make(struct thumbnail *out, const char *path, int side, struct err
     int result = picture_decode_memory(&picture, bytes.data, bytes.size, path, err);
     if (result == 0) {
         const char *type = type_of(&bytes);
-        shrink(&picture, side);
-        picture_upright(&picture);
-        if (type && bytes.size <= SMALL_ENOUGH)
+        if (type && bytes.size <= SMALL_ENOUGH) {
             *out = thumbnail_of(type, bytes.data, bytes.size);
-        else
+        } else {
+            shrink(&picture, side);
+            picture_upright(&picture);
             result = make_jpeg(out, &picture, path, err);
+        }
         picture_free(&picture);
     }
     picture_bytes_close(&bytes);
