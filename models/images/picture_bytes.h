@@ -1,8 +1,8 @@
 /* The bytes behind a picture's name, which is one of
  *
- *     photos/0001.jpg                               a file
- *     shards/000.tar@1536+20480:0001.jpg            the 20,480 bytes from 1,536 on of a tar archive, and what it calls
- * them synthetic:17                                  made up
+ *     photos/0001.jpg                         a file
+ *     shards/000.tar@1536+20480:0001.jpg      20,480 bytes of a tar archive, from 1,536 on, and their name in it
+ *     synthetic:17                            made up
  *
  *     struct picture_bytes bytes;
  *     if (picture_bytes_open(&bytes, name, &err) != 0) return -1;
