@@ -79,7 +79,7 @@ struct clip *clip_new(struct device *dev, const struct clip_training *training)
     return clip;
 }
 
-static struct lora lora_of(const struct clip *clip, int group)
+struct lora clip_lora(const struct clip *clip, int group)
 {
     bool trained = clip->training.groups >> (GROUP_LORA + group) & 1;
     return trained ? clip->training.lora : (struct lora){0};
@@ -92,7 +92,7 @@ void clip_declare_image(struct clip *clip, const struct image_config *config)
     memcpy(image.mean, clip->preprocess.mean, sizeof image.mean);
     memcpy(image.std, clip->preprocess.std, sizeof image.std);
     if (image.kind == &image_vit)
-        image.vit.blocks.lora = lora_of(clip, GROUP_IMAGE);
+        image.vit.blocks.lora = clip_lora(clip, GROUP_IMAGE);
     image_tower_declare(&clip->image, clip->arena, &image, "image");
     clip->has_image = true;
 }
@@ -100,7 +100,7 @@ void clip_declare_image(struct clip *clip, const struct image_config *config)
 void clip_declare_text(struct clip *clip, const struct text_config *config)
 {
     struct text_config text = *config;
-    text.blocks.lora = lora_of(clip, GROUP_TEXT);
+    text.blocks.lora = clip_lora(clip, GROUP_TEXT);
     text_tower_declare(&clip->text, clip->arena, &text, "text");
     clip->has_text = true;
 }

@@ -39,8 +39,7 @@ int clip_configure_image(struct clip *clip, struct tower_source *source, const c
     config.side = clip->preprocess.crop;
     if (image_tower_check_side(&config, path, err) != 0)
         return -1;
-    if (config.kind != &image_vit && clip->training.lora.rank > 0 &&
-        (clip->training.groups >> (GROUP_LORA + GROUP_IMAGE) & 1))
+    if (config.kind != &image_vit && clip_lora(clip, GROUP_IMAGE).rank > 0)
         return error_set(err, EXIT_USAGE, "%s: only transformers take LoRA; lock this image tower, or train all of it",
                          path);
     add_config(clip, clip->vision_config);

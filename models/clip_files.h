@@ -8,6 +8,9 @@
 
 struct clip *clip_new(struct device *dev, const struct clip_training *training); /* without anything in it */
 
+/* Of a tower, by its group; rank 0 where it is not trained so. */
+struct lora clip_lora(const struct clip *clip, int group);
+
 /* The pictures' side, mean and deviation are those of clip->preprocess. */
 void clip_declare_image(struct clip *clip, const struct image_config *config);
 void clip_declare_text(struct clip *clip, const struct text_config *config);
