@@ -177,26 +177,29 @@ struct stage_call {
     int count, units;
 };
 
-static struct tensor *run_stage(struct tape *tape, const void *context, struct tensor *x)
+static struct tensor *stage_forward(struct tape *tape, const struct stage_call *call, int scope, struct tensor *x)
 {
-    const struct stage_call *call = context;
-    int scope = tape_scope(tape);
     for (int i = 0; i < call->count; i++)
         x = tape_leave(tape, scope, block_forward(tape, &call->blocks[i], call->units, x));
     return x;
 }
 
-static struct tensor *stages_forward(struct tape *tape, const struct resnet *resnet, struct tensor *x)
+static struct tensor *run_stage(struct tape *tape, const void *context, struct tensor *x)
+{
+    return stage_forward(tape, context, tape_scope(tape), x);
+}
+
+/* The scope is the caller's: what a stage is given is let go with the rest. */
+static struct tensor *stages_forward(struct tape *tape, const struct resnet *resnet, int scope, struct tensor *x)
 {
     const struct resnet_config *config = &resnet->config;
     struct stage_call call = {.blocks = resnet->blocks, .units = config->kind->units};
-    int scope = tape_scope(tape);
     for (int s = 0; s < RESNET_STAGES; s++, call.blocks += call.count) {
         call.count = config->stages[s].layers;
         bool last = s == RESNET_STAGES - 1; /* run again at once, it would save nothing */
         bool trained = x->needs_grad || call.blocks->units[0].weight->needs_grad;
         x = config->checkpointing && trained && !last ? tape_checkpoint(tape, run_stage, &call, sizeof call, x, NULL)
-                                                      : run_stage(tape, &call, x);
+                                                      : stage_forward(tape, &call, scope, x);
         tape_leave(tape, scope, x);
     }
     return x;
@@ -230,7 +233,7 @@ struct tensor *resnet_forward(struct tape *tape, const struct resnet *resnet, st
     const struct resnet_kind *kind = resnet->config.kind;
     int batch = images->dim[0], scope = tape_scope(tape);
     struct tensor *x = tape_leave(tape, scope, stem_forward(tape, resnet, images));
-    x = tape_leave(tape, scope, stages_forward(tape, resnet, x));
+    x = stages_forward(tape, resnet, scope, x);
     x = tape_reshape(tape, x, 2, (int[]){tensor_rows(x), tensor_width(x)});
     x = kind->modified ? attention_pool(tape, resnet, x, batch) : mean_pool(tape, x, batch);
     if (resnet->classifier.weight)
