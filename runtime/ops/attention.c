@@ -75,12 +75,17 @@ double attention_tolerance(const struct attention_shape *shape)
     return !shape->unit ? 1e-4 : shape->precision == PRECISION_FP16 ? 4e-3 : 3e-2;
 }
 
-static bool is_right(struct device *dev, const struct attention_shape *shape)
+bool attention_is_right(struct device *dev, const struct attention_shape *shape)
 {
-    char name[192], on[64] = "";
+    const struct attention_form *form = &shape->form;
+    const char *causal = shape->causal ? ", causal" : "";
+    char name[192];
     if (shape->unit)
-        snprintf(on, sizeof on, " on %s in %s", shape->unit->name, gemm_precisions[shape->precision]);
-    snprintf(name, sizeof name, "attention%s %s", on, build_options(DTYPE_F32, shape).text);
+        snprintf(name, sizeof name, "attention on %s in %s with heads of %d%s", shape->unit->name,
+                 gemm_precisions[shape->precision], shape->head_dim, causal);
+    else
+        snprintf(name, sizeof name, "attention with %d rows of %d%s, %d at once, by %d", form->lanes, shape->head_dim,
+                 causal, form->block, form->split);
     return selftest_passes(dev, name, attention_error, shape, attention_tolerance(shape));
 }
 
@@ -97,10 +102,10 @@ static struct attention_shape shape_for(struct device *dev, enum dtype dtype, in
                                     .unit = dtype == DTYPE_F32 ? NULL : dev->matrix_unit,
                                     .precision = dev->precision};
     bool fast = path_is_on(dev, PATH_ATTENTION);
-    if (fast && attention_matrix_takes(shape.unit, head_dim) && is_right(dev, &shape))
+    if (fast && attention_matrix_takes(shape.unit, head_dim) && attention_is_right(dev, &shape))
         return shape;
     shape.unit = NULL;
-    if (!fast || !is_right(dev, &shape))
+    if (!fast || !attention_is_right(dev, &shape))
         shape.form = plain_form;
     else
         shape.form = attention_tuned(dev, &shape);

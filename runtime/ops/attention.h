@@ -46,6 +46,9 @@ void attention_matrix_launch_backward(struct tensor *qkv_grad, const struct tens
                                       const struct tensor *lse, const struct tensor *qkv,
                                       const struct segments *segments, const struct attention_shape *shape);
 
+/* Whether the shape's kernels pass their self-test, which is run once and kept (selftest.h). */
+bool attention_is_right(struct device *dev, const struct attention_shape *shape);
+
 /* Whether op_attention() uses the device's own form, which its self-test has found right, and not the plain one. */
 bool attention_is_fast(struct device *dev, int head_dim, bool causal);
 

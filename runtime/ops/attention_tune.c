@@ -121,10 +121,7 @@ static bool is_right(struct device *dev, const struct attention_shape *like, con
 {
     struct attention_shape shape = *like;
     shape.form = *form;
-    char name[128];
-    snprintf(name, sizeof name, "attention with %d rows of %d%s, %d at once, by %d", form->lanes, like->head_dim,
-             like->causal ? ", causal" : "", form->block, form->split);
-    return selftest_passes(dev, name, attention_error, &shape, 1e-4);
+    return attention_is_right(dev, &shape);
 }
 
 /* ---- the choice ---- */
