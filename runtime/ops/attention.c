@@ -16,37 +16,35 @@ enum { LARGEST_HEAD_DIM = 128 }; /* what a work-item's private memory is meant f
 static const struct attention_form cpu_form = {16, 32, 1}, gpu_form = {1, 8, 4}, gpu_wide_form = {1, 8, 8},
                                    plain_form = {1, 8, 1};
 
-struct build_options {
-    char text[128];
-};
-
-static struct build_options build_options(enum dtype dtype, const struct attention_shape *shape)
+static struct attention_build own_build(const struct tensor *qkv, const struct segments *segments,
+                                        const struct attention_shape *shape)
 {
-    struct build_options options;
-    snprintf(options.text, sizeof options.text, "-DHEAD_DIM=%d -DLANES=%d -DBLOCK=%d -DSPLIT=%d -DCAUSAL=%d%s%s",
-             shape->head_dim, shape->form.lanes, shape->form.block, shape->form.split, shape->causal,
-             dtype == DTYPE_F32 ? "" : " ", dtype_options(dtype));
-    return options;
+    const struct attention_form *form = &shape->form;
+    size_t lanes = (size_t)form->lanes, blocks = ((size_t)segments->longest + lanes - 1) / lanes;
+    struct attention_build build = {
+        .file = "attention.cl",
+        .forward = "attention_forward",
+        .backward_queries = "attention_backward_queries",
+        .backward_keys = "attention_backward_keys",
+        .range = range_items(qkv->dev, blocks * (size_t)form->split, (size_t)shape->heads, (size_t)segments->count)};
+    snprintf(build.options, sizeof build.options, "-DHEAD_DIM=%d -DLANES=%d -DBLOCK=%d -DSPLIT=%d -DCAUSAL=%d%s%s",
+             shape->head_dim, form->lanes, form->block, form->split, shape->causal, qkv->dtype == DTYPE_F32 ? "" : " ",
+             dtype_options(qkv->dtype));
+    return build;
 }
 
-static struct launch_range range_of(const struct device *dev, const struct segments *segments,
-                                    const struct attention_shape *shape)
+static struct attention_build build_for(const struct tensor *qkv, const struct segments *segments,
+                                        const struct attention_shape *shape)
 {
-    size_t lanes = (size_t)shape->form.lanes, blocks = ((size_t)segments->longest + lanes - 1) / lanes;
-    return range_items(dev, blocks * (size_t)shape->form.split, (size_t)shape->heads, (size_t)segments->count);
+    return shape->unit ? attention_matrix_build(qkv, segments, shape) : own_build(qkv, segments, shape);
 }
 
 void attention_launch(struct tensor *out, struct tensor *lse, const struct tensor *qkv, const struct segments *segments,
                       const struct attention_shape *shape)
 {
-    struct device *dev = qkv->dev;
-    if (shape->unit) {
-        attention_matrix_launch(out, lse, qkv, segments, shape);
-        return;
-    }
-    LAUNCH_WITH(dev, "attention.cl", "attention_forward", build_options(qkv->dtype, shape).text,
-                range_of(dev, segments, shape), ARG_BUFFER(out), ARG_BUFFER(lse), ARG_BUFFER(qkv),
-                ARG_BUFFER(segments->starts), ARG_INT(shape->heads), ARG_INT(segments->total));
+    struct attention_build build = build_for(qkv, segments, shape);
+    LAUNCH_WITH(qkv->dev, build.file, build.forward, build.options, build.range, ARG_BUFFER(out), ARG_BUFFER(lse),
+                ARG_BUFFER(qkv), ARG_BUFFER(segments->starts), ARG_INT(shape->heads), ARG_INT(segments->total));
 }
 
 void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out_grad, const struct tensor *out,
@@ -54,17 +52,12 @@ void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out
                                const struct attention_shape *shape)
 {
     struct device *dev = qkv->dev;
-    if (shape->unit) {
-        attention_matrix_launch_backward(qkv_grad, out_grad, out, lse, qkv, segments, shape);
-        return;
-    }
-    struct build_options options = build_options(qkv->dtype, shape);
-    struct launch_range range = range_of(dev, segments, shape);
+    struct attention_build build = build_for(qkv, segments, shape);
     struct tensor *delta = tensor_new(dev, DTYPE_F32, 2, (int[]){shape->heads, segments->total});
-    LAUNCH_WITH(dev, "attention.cl", "attention_backward_queries", options.text, range, ARG_BUFFER(qkv_grad),
+    LAUNCH_WITH(dev, build.file, build.backward_queries, build.options, build.range, ARG_BUFFER(qkv_grad),
                 ARG_BUFFER(delta), ARG_BUFFER(out_grad), ARG_BUFFER(out), ARG_BUFFER(qkv), ARG_BUFFER(lse),
                 ARG_BUFFER(segments->starts), ARG_INT(shape->heads), ARG_INT(segments->total));
-    LAUNCH_WITH(dev, "attention.cl", "attention_backward_keys", options.text, range, ARG_BUFFER(qkv_grad),
+    LAUNCH_WITH(dev, build.file, build.backward_keys, build.options, build.range, ARG_BUFFER(qkv_grad),
                 ARG_BUFFER(out_grad), ARG_BUFFER(qkv), ARG_BUFFER(lse), ARG_BUFFER(delta), ARG_BUFFER(segments->starts),
                 ARG_INT(shape->heads), ARG_INT(segments->total));
     tensor_free(delta);

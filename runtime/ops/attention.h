@@ -8,6 +8,7 @@
 #ifndef OCLIP_ATTENTION_H
 #define OCLIP_ATTENTION_H
 
+#include "runtime/launch.h"
 #include "runtime/ops/ops.h"
 #include "runtime/selftest.h"
 
@@ -38,13 +39,17 @@ void attention_launch_backward(struct tensor *qkv_grad, const struct tensor *out
                                const struct tensor *lse, const struct tensor *qkv, const struct segments *segments,
                                const struct attention_shape *shape);
 
-/* The same two on matrix units, for shapes that name one, which has to take heads of that size. */
+/* The kernels of one kind for a shape; all three take the same options and range. */
+struct attention_build {
+    const char *file, *forward, *backward_queries, *backward_keys;
+    char options[256];
+    struct launch_range range;
+};
+
+/* Those on matrix units, for shapes that name one, which has to take heads of that size. */
 bool attention_matrix_takes(const struct matrix_unit *unit, int head_dim);
-void attention_matrix_launch(struct tensor *out, struct tensor *lse, const struct tensor *qkv,
-                             const struct segments *segments, const struct attention_shape *shape);
-void attention_matrix_launch_backward(struct tensor *qkv_grad, const struct tensor *out_grad, const struct tensor *out,
-                                      const struct tensor *lse, const struct tensor *qkv,
-                                      const struct segments *segments, const struct attention_shape *shape);
+struct attention_build attention_matrix_build(const struct tensor *qkv, const struct segments *segments,
+                                              const struct attention_shape *shape);
 
 /* Whether the shape's kernels pass their self-test, which is run once and kept (selftest.h). */
 bool attention_is_right(struct device *dev, const struct attention_shape *shape);
