@@ -20,8 +20,6 @@ enum {
     CLASSES = 3 * SHAPES /* in each precision */
 };
 
-static const char *const layout_names[LAYOUTS] = {"NN", "NT", "TN", "TT"};
-
 /* Below, a launch costs more than the product. */
 static const double worth_measuring = 8e6; /* operations */
 
@@ -40,10 +38,7 @@ static int size_of(int count)
 static int class_of(const struct gemm *call)
 {
     int shape = ((layout_of(call) * SIZES + size_of(call->m)) * SIZES + size_of(call->n)) * SIZES + size_of(call->k);
-    enum precision precision = PRECISION_FP32;
-    while (dtype_of_precision(precision) != call->a->dtype)
-        precision++;
-    return (int)precision * SHAPES + shape;
+    return (int)precision_of(call) * SHAPES + shape;
 }
 
 /* "gemm fp32 NT 4096 1024 1024" */

@@ -16,9 +16,19 @@ static const struct odd {
     {1, 19, 1031, false, true}, {65, 35, 523, true, false},
 };
 
+const char *const layout_names[LAYOUTS] = {"NN", "NT", "TN", "TT"};
+
 int layout_of(const struct gemm *call)
 {
     return 2 * call->a_transposed + call->b_transposed;
+}
+
+enum precision precision_of(const struct gemm *call)
+{
+    enum precision precision = PRECISION_FP32;
+    while (dtype_of_precision(precision) != call->a->dtype)
+        precision++;
+    return precision;
 }
 
 /* Numbers in [-1, 1) that any device gets alike and all precisions hold; caller frees those of the host. */

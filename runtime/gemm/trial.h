@@ -20,7 +20,10 @@ struct gemm_plan {
 };
 
 enum { LAYOUTS = 4 };
-int layout_of(const struct gemm *call); /* 2 * a_transposed + b_transposed */
+extern const char *const layout_names[LAYOUTS]; /* "NN", "NT", "TN", "TT" */
+int layout_of(const struct gemm *call);         /* 2 * a_transposed + b_transposed */
+
+enum precision precision_of(const struct gemm *call); /* of its left side */
 
 struct trial_case {
     struct gemm_plan plan;

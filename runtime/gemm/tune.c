@@ -56,12 +56,10 @@ int tune_read_plan(struct gemm_plan *plan, const struct device *dev, const char 
 
 bool tune_is_right(struct device *dev, const struct gemm_plan *plan, const struct gemm *call)
 {
-    static const char *const layouts[LAYOUTS] = {"NN", "NT", "TN", "TT"};
     struct plan_text text = tune_plan_text(plan);
-    bool wide = call->a->dtype == DTYPE_F32;
     char name[192];
-    snprintf(name, sizeof name, "product %s %s by %s", gemm_precisions[wide ? PRECISION_FP32 : dev->precision],
-             layouts[layout_of(call)], text.text);
+    snprintf(name, sizeof name, "product %s %s by %s", gemm_precisions[precision_of(call)],
+             layout_names[layout_of(call)], text.text);
     return selftest_passes(dev, name, trial_error, &(struct trial_case){*plan, layout_of(call), call->a->dtype},
                            allowed_error);
 }

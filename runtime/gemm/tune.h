@@ -4,8 +4,8 @@
  *     tune_search(&plan, dev, &call, &tune_modes[TUNE_FULL], true);
  *
  * It begins with what it is given, then tries other values of one setting after another, and keeps what is faster by
- * more than chance; with every backend where that is asked for. Whatever
- * is timed has first given right products over odd shapes.
+ * more than chance; with every backend where that is asked for. Whatever is timed has first given right products over
+ * odd shapes.
  */
 #ifndef OCLIP_TUNE_H
 #define OCLIP_TUNE_H

@@ -90,7 +90,7 @@ double attention_error(struct device *dev, const void *context)
 {
     struct attention_shape shape = *(const struct attention_shape *)context;
     shape.heads = HEADS;
-    enum dtype dtype = !shape.unit ? DTYPE_F32 : shape.precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F16;
+    enum dtype dtype = shape.unit ? dtype_of_precision(shape.precision) : DTYPE_F32;
     int width = HEADS * shape.head_dim;
     float *numbers = mem_new((size_t)(4 * TOTAL * width), sizeof *numbers), *out_grads = numbers + 3 * TOTAL * width;
     double *wanted = mem_new((size_t)(4 * TOTAL * width), sizeof *wanted);
