@@ -37,7 +37,7 @@ static const struct {
 };
 enum { OPENCL_CODES = sizeof opencl_codes / sizeof *opencl_codes };
 
-const char *opencl_code_name(cl_int code)
+static const char *code_name(cl_int code)
 {
     for (int i = 0; i < OPENCL_CODES; i++)
         if (opencl_codes[i].code == code)
@@ -110,7 +110,7 @@ bool opencl_failed(struct device *dev, cl_int code, const char *format, ...)
     vsnprintf(doing, sizeof doing, format, args);
     va_end(args);
     enum exit_code exit = exit_code_of(dev, code);
-    error_set(&dev->failure, exit, "%s: %s: %s (%d)%s", dev->info.label, doing, opencl_code_name(code), (int)code,
+    error_set(&dev->failure, exit, "%s: %s: %s (%d)%s", dev->info.label, doing, code_name(code), (int)code,
               remedy_for(exit));
     return true;
 }

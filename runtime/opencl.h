@@ -44,13 +44,11 @@ struct device {
     struct error failure;                  /* the first one; code is EXIT_OK while all is well */
 };
 
-const char *opencl_code_name(cl_int code); /* "CL_OUT_OF_RESOURCES" */
-
 /* Keeps the first failure: "doing what: CL_CODE" with the exit code that fits it. Does nothing for CL_SUCCESS.
  * Returns true if the device has failed, now or before. */
 bool opencl_failed(struct device *dev, cl_int code, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Takes the failure back where a kernel that was only tried is to blame. False: the device is lost, and stays failed. */
+/* Takes the failure back where a kernel that was only tried is to blame. False: the device is lost, and stays so. */
 bool device_forgive(struct device *dev);
 
 /* Where a clEnqueue... leaves its event: NULL, for none, unless the device is profiled. The texts live as long as the

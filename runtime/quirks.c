@@ -74,7 +74,7 @@ static bool has(const char *name, const char *part)
     return !part || strcasestr(name, part);
 }
 
-bool quirk_fits(const struct quirk *quirk, const struct device_info *info)
+static bool fits(const struct quirk *quirk, const struct device_info *info)
 {
     return has(info->platform_name, quirk->platform) && has(info->vendor, quirk->vendor) &&
            has(info->name, quirk->device) && (!quirk->only || *quirk->only == info->device_class) &&
@@ -87,7 +87,7 @@ struct quirk_effect quirks_of(const struct device_info *info)
 {
     struct quirk_effect effect = {0};
     for (const struct quirk *quirk = quirks; quirk->why; quirk++) {
-        if (!quirk_fits(quirk, info))
+        if (!fits(quirk, info))
             continue;
         size_t used = strlen(effect.build_options);
         if (quirk->build_options)

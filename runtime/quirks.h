@@ -25,7 +25,6 @@ struct quirk_effect {
     unsigned paths_on, paths_off;
 };
 
-bool quirk_fits(const struct quirk *quirk, const struct device_info *info);
 struct quirk_effect quirks_of(const struct device_info *info);
 
 /* Compares driver versions by their numbers: below 0 when a is older. Reads on both sides from the first digit on,

@@ -30,14 +30,15 @@ enum dtype dtype_of_precision(enum precision precision)
     return stored[precision];
 }
 
-bool dtype_is_real(enum dtype dtype)
+/* One of those that activations may have: float32 or 16 bits. */
+static bool is_real(enum dtype dtype)
 {
     return dtypes[dtype].options != NULL;
 }
 
 const char *dtype_options(enum dtype dtype)
 {
-    CHECK(dtype_is_real(dtype), "no kernel takes numbers of dtype %d as activations", (int)dtype);
+    CHECK(is_real(dtype), "no kernel takes numbers of dtype %d as activations", (int)dtype);
     return dtypes[dtype].options;
 }
 
@@ -150,6 +151,6 @@ void tensor_expect(const struct tensor *tensor, const char *what, enum dtype dty
 enum dtype tensor_expect_real(const struct tensor *tensor, const char *what)
 {
     CHECK(tensor != NULL, "%s is missing", what);
-    CHECK(dtype_is_real(tensor->dtype), "%s %s holds no real numbers", what, tensor_shape(tensor).text);
+    CHECK(is_real(tensor->dtype), "%s %s holds no real numbers", what, tensor_shape(tensor).text);
     return tensor->dtype;
 }

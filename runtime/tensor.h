@@ -49,7 +49,6 @@ int tensor_rows(const struct tensor *tensor);  /* the product of all but the las
 int tensor_width(const struct tensor *tensor); /* the last dimension */
 size_t dtype_bytes(enum dtype dtype);
 enum dtype dtype_of_precision(enum precision precision);
-bool dtype_is_real(enum dtype dtype);        /* one of those that activations may have: float32 or 16 bits */
 const char *dtype_options(enum dtype dtype); /* what kernels over such numbers are built with (DTYPE in common.clh) */
 
 struct buffer *tensor_buffer(const struct tensor *tensor); /* NULL for NULL */

@@ -2,7 +2,7 @@
 #include "runtime/launch.h"
 #include "runtime/ops/ops.h"
 
-void cast_numbers(struct tensor *y, const struct tensor *x)
+static void cast_numbers(struct tensor *y, const struct tensor *x)
 {
     size_t count = tensor_count(x);
     bool widens = y->dtype == DTYPE_F32;

@@ -163,8 +163,7 @@ struct tensor *op_sigmoid_loss(struct tape *tape, struct tensor *image, struct t
 /* out[c] (+)= sum over rows of x[r, c], in a fixed order.  x [rows, width] -> out [width] */
 void column_sum(struct tensor *out, const struct tensor *x, bool accumulate);
 
-/* y = x of equally many numbers, stored otherwise; one of them is float32. */
-void cast_numbers(struct tensor *y, const struct tensor *x);
-struct tensor *cast_copy(const struct tensor *x, enum dtype dtype); /* a new tensor; caller frees */
+/* x, stored as this dtype; one of the two is float32. A new tensor; caller frees. */
+struct tensor *cast_copy(const struct tensor *x, enum dtype dtype);
 
 #endif
