@@ -44,6 +44,13 @@ cl_mem pool_allocate(struct device *dev, cl_mem_flags flags, size_t bytes, void 
     return memory;
 }
 
+void pool_count_use(struct pool *pool, size_t bytes)
+{
+    pool->in_use += bytes;
+    if (pool->in_use > pool->peak)
+        pool->peak = pool->in_use;
+}
+
 static cl_int slab_create(struct slab **out, struct device *dev, size_t bytes)
 {
     cl_int code;
@@ -216,9 +223,7 @@ struct range *pool_take(struct device *dev, size_t bytes)
     split(pool, range, bytes);
     range->taken = true;
     range->memory = pool_part(range, 0, bytes);
-    pool->in_use += bytes;
-    if (pool->in_use > pool->peak)
-        pool->peak = pool->in_use;
+    pool_count_use(pool, bytes);
     return range;
 }
 

@@ -1,5 +1,5 @@
 /* Device memory in slabs: large allocations that are cut into ranges and joined again, so that memory let go by tensors
- * of one shape serves those of another. Only buffer.c uses this.
+ * of one shape serves those of another. Only buffer.c uses this, and upload.c, whose memory counts with the rest.
  *
  *     struct range *range = pool_take(dev, bytes);         // NULL when the device is out of memory: it has failed then
  *     ... range->memory ...                                // a cl_mem of its own, as long as the range is taken
@@ -44,7 +44,8 @@ struct pool {
 
 /* Asks the driver for a buffer within the pool's limit; NULL with the reason in *code. */
 cl_mem pool_allocate(struct device *dev, cl_mem_flags flags, size_t bytes, void *host, cl_int *code);
-void pool_release_free(struct pool *pool); /* slabs of which nothing is taken go back to the driver */
+void pool_count_use(struct pool *pool, size_t bytes); /* so many more are in use */
+void pool_release_free(struct pool *pool);            /* slabs of which nothing is taken go back to the driver */
 
 struct range *pool_take(struct device *dev, size_t bytes);
 void pool_give(struct range *range);

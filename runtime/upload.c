@@ -130,8 +130,7 @@ struct buffer *upload_new(struct device *dev, const void *bytes, size_t count)
     send(piece, bytes, count);
     forget(&piece->finished);
     piece->taken = true;
-    dev->pool->in_use += rounded;
-    dev->pool->peak = dev->pool->in_use > dev->pool->peak ? dev->pool->in_use : dev->pool->peak;
+    pool_count_use(dev->pool, rounded);
     buffer->piece = piece;
     buffer->memory = piece->memory;
     return buffer;
