@@ -203,6 +203,7 @@ bool buffer_recover(struct device *dev)
     if (device_failed(dev) && (dev->failure.code != EXIT_NO_MEMORY || !device_forgive(dev)))
         return false;
     clFinish(dev->queue);
+    uploads_release_free(dev->uploads);
     pool_release_free(dev->pool);
     dev->pool->peak = dev->pool->in_use;
     return true;

@@ -156,6 +156,34 @@ void upload_give(struct upload_piece *piece)
     clFlush(dev->queue); /* else nobody might ever learn of it */
 }
 
+static void piece_free(struct uploads *uploads, struct upload_piece *piece)
+{
+    if (piece->host)
+        clEnqueueUnmapMemObject(uploads->queue, piece->pinned, piece->host, 0, NULL, NULL);
+    forget(&piece->sent);
+    forget(&piece->finished);
+    if (piece->pinned)
+        clReleaseMemObject(piece->pinned);
+    if (piece->memory) {
+        clReleaseMemObject(piece->memory);
+        piece->dev->pool->allocated -= piece->bytes;
+    }
+    free(piece);
+}
+
+void uploads_release_free(struct uploads *uploads)
+{
+    for (struct upload_piece **link = uploads ? &uploads->pieces : NULL; link && *link;) {
+        struct upload_piece *piece = *link;
+        if (piece->taken) {
+            link = &piece->next;
+            continue;
+        }
+        *link = piece->next;
+        piece_free(uploads, piece);
+    }
+}
+
 void uploads_free(struct uploads *uploads)
 {
     if (!uploads)
@@ -163,15 +191,7 @@ void uploads_free(struct uploads *uploads)
     while (uploads->pieces) {
         struct upload_piece *piece = uploads->pieces;
         uploads->pieces = piece->next;
-        if (piece->host)
-            clEnqueueUnmapMemObject(uploads->queue, piece->pinned, piece->host, 0, NULL, NULL);
-        forget(&piece->sent);
-        forget(&piece->finished);
-        if (piece->pinned)
-            clReleaseMemObject(piece->pinned);
-        if (piece->memory)
-            clReleaseMemObject(piece->memory);
-        free(piece);
+        piece_free(uploads, piece);
     }
     clFinish(uploads->queue);
     clReleaseCommandQueue(uploads->queue);

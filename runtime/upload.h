@@ -22,4 +22,8 @@ void *upload_part(const struct upload_piece *piece, size_t start, size_t bytes);
 /* For buffer_drop(): the piece is free when all that is queued now is done. */
 void upload_give(struct upload_piece *piece);
 
+/* For buffer_recover(), when all that was queued is done: pieces that are not in use go back to the driver. */
+struct uploads;
+void uploads_release_free(struct uploads *uploads); /* NULL is fine */
+
 #endif

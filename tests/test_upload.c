@@ -104,6 +104,24 @@ static void views_of_uploads_are_views(void **state)
     device_close(dev);
 }
 
+static void what_is_not_in_use_goes_back(void **state)
+{
+    (void)state;
+    struct device *dev = open_with("upload-queue");
+    float *numbers = mem_new(NUMBERS, sizeof *numbers);
+    struct tensor *x = tensor_sent(dev, DTYPE_F32, 1, (int[]){NUMBERS}, numbers);
+    size_t bytes = tensor_bytes(x);
+    assert_true(buffer_recover(dev));
+    assert_true(buffer_bytes_allocated(dev) >= bytes);
+    tensor_free(x);
+    assert_true(buffer_recover(dev));
+    assert_int_equal(buffer_bytes_allocated(dev), 0);
+    x = tensor_sent(dev, DTYPE_F32, 1, (int[]){NUMBERS}, numbers);
+    tensor_free(x);
+    free(numbers);
+    device_close(dev);
+}
+
 /* Waits of 10 ms, then of 2 ms, then of 10 ms again. */
 static void sleeps_follow_the_waits(void **state)
 {
@@ -130,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_are_the_same_to_the_bit),
         cmocka_unit_test(views_of_uploads_are_views),
+        cmocka_unit_test(what_is_not_in_use_goes_back),
         cmocka_unit_test(sleeps_follow_the_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
