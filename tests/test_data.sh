@@ -1,34 +1,9 @@
 # The trainer on every form of data: the same photos and captions give the same model, whatever they are kept in; shards
 # are streamed and gone on with; augmentation depends on the seed; what is broken is named and left out.
-set -eu
-trainer=${OCLIP_BUILD:-build}/trainer
-data=${OCLIP_TEST_DATA:-tests}
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-export OCLIP_CACHE="$scratch/cache"
-failed=0
+. "${OCLIP_TEST_DATA:-tests}/script.sh"
+usual="--model tiny --batch-size 8"
 
-complain() {
-    echo "FAILED: $1"
-    failed=1
-}
-
-# run CODE NAME ARGUMENTS...: a run in the folder NAME that should end with CODE
-run() {
-    code=0 wanted=$1 name=$2
-    shift 2
-    "$trainer" --out "$scratch" --name "$name" --model tiny --batch-size 8 "$@" 2>"$scratch/stderr" || code=$?
-    [ "$code" = "$wanted" ] || complain "$name: exit code $code, not $wanted: $(cat "$scratch/stderr")"
-}
-
-says() {
-    grep -qF -- "$1" "$scratch/stderr" || complain "$name: no \"$1\" in: $(cat "$scratch/stderr")"
-}
-
-# same A B, differs A B: the models of two runs
-same() {
-    cmp "$scratch/$1/model/model.safetensors" "$scratch/$2/model/model.safetensors" || complain "$1 and $2 differ"
-}
+# differs A B: the models of two runs
 differs() {
     ! cmp -s "$scratch/$1/model/model.safetensors" "$scratch/$2/model/model.safetensors" || complain "$1 is $2"
 }
@@ -65,7 +40,7 @@ run 0 karpathy $whole --train-data "$photos/dataset_photos.json" --dataset-type 
 run 0 folder $whole --train-data "$scratch/folder"
 run 0 shards $whole --train-data "$scratch/shards/{0..1}.tar::$scratch/shards/2.tar"
 says "24 photos to train on"
-for form in coco karpathy folder shards; do same table $form; done
+for form in coco karpathy folder shards; do same_model table $form; done
 for line in 1 2; do
     sed -n "${line}p" "$scratch/table/results.jsonl" | grep -qE '"data_wait_share":(0|1)\.[0-9e-]+,"bad_samples":0' ||
         complain "no share of time waited in $(cat "$scratch/table/results.jsonl")"
@@ -74,7 +49,7 @@ tail -n 1 "$scratch/table/out.log" | grep -q 'waited for data [0-9.]* %' || comp
 
 # tools/evaluate reads the same forms
 evaluate() {
-    "${OCLIP_BUILD:-build}/tools/evaluate" --model "$scratch/table/model" --quiet "$@" >"$scratch/metrics" 2>"$scratch/stderr" ||
+    "$build/tools/evaluate" --model "$scratch/table/model" --quiet "$@" >"$scratch/metrics" 2>"$scratch/stderr" ||
         complain "evaluate $*: $(cat "$scratch/stderr")"
     cat "$scratch/metrics"
 }
@@ -98,7 +73,7 @@ stream="--train-data $scratch/shards --train-num-samples 40 --epochs 2"
 run 0 stream $stream --val-data "$photos/table.tsv" --workers 1
 says "40 photos to train on, 24 to validate on; 10 steps"
 run 0 again $stream --val-data "$photos/table.tsv" --workers 3
-same stream again
+same_model stream again
 run 0 other $stream --val-data "$photos/table.tsv" --seed 7
 differs stream other
 run 0 ordered $stream --no-shuffle
@@ -110,7 +85,7 @@ run 0 weighted --train-data "$scratch/shards/0.tar::$scratch/shards/{1..2}.tar" 
 stop() {
     code=0 name=$1
     shift
-    "$trainer" --out "$scratch" --name "$name" --model tiny --batch-size 8 "$@" 2>"$scratch/stderr" &
+    "$trainer" --out "$scratch" --name "$name" $usual "$@" 2>"$scratch/$name.err" &
     until grep -q 'step 2' "$scratch/$name/out.log" 2>"$scratch/ignored" || ! kill -0 $!; do sleep 0.05; done
     kill -s TERM $! || true
     wait $! || code=$?
@@ -121,7 +96,7 @@ run 0 long $long --workers 2
 stop stopped $long --workers 1
 run 0 stopped $long --resume "$scratch/stopped"
 says "resumed at epoch 1"
-same long stopped
+same_model long stopped
 
 # ---- augmentation: by the seed, whatever the threads; never of what is validated on ----
 
@@ -130,9 +105,8 @@ strong="--aug-cfg scale=(0.3,1) color_jitter=0.4,0.4,0.4,0.1 color_jitter_prob=0
 run 0 plain $augmented
 run 0 strong $augmented --workers 1 $strong
 run 0 strong-again $augmented --workers 4 $strong
-same strong strong-again
+same_model strong strong-again
 differs plain strong
-val_loss() { sed 's/.*"val_loss":\([^,]*\),.*/\1/' "$scratch/$1/results.jsonl"; }
 run 0 still $augmented --lr 0 --lr-head 0
 run 0 still-strong $augmented --lr 0 --lr-head 0 $strong
 [ "$(val_loss still)" = "$(val_loss still-strong)" ] || complain "photos that are validated on were augmented"

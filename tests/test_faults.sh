@@ -1,17 +1,7 @@
 # The programs on a driver with faults (tests/shim/shim.c): limits that are tiny, kernels that do not compile or compute
 # nonsense, memory that runs out, a device that is lost. The right result comes more slowly, or one clear message and
 # nothing half written; never a wrong result.
-set -eu
-build=${OCLIP_BUILD:-build}
-data=${OCLIP_TEST_DATA:-tests}
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-
-complain() {
-    echo "FAILED: $1"
-    failed=1
-}
+. "${OCLIP_TEST_DATA:-tests}/script.sh"
 
 # with FAULTS COMMAND...: runs it on a driver with these faults ("" for none); leaves $code and $scratch/stderr
 with() {
@@ -56,10 +46,6 @@ agree() {
         complain "$1 and $2 differ: $(paste "$scratch/a" "$scratch/b" | tr '\n' ';')"
 }
 
-same() {
-    cmp "$scratch/$1/model/model.safetensors" "$scratch/$2/model/model.safetensors" || complain "$1 and $2 differ"
-}
-
 # whole NAME: nothing half written remains
 whole() {
     partial=$(find "$scratch/$1" -name '*.partial*' -o -name '*.tmp*')
@@ -70,7 +56,6 @@ whole() {
 counted() { sed -n "s/^shim:.* \([0-9]*\) $1.*/\1/p" "$scratch/stderr"; }
 
 head -n 41 "$data/sample/captions.csv" >"$scratch/pairs.csv"
-export OCLIP_CACHE="$scratch/cache"
 with report "$build/tools/devices" >"$scratch/stdout"
 if ! grep -q '^shim:' "$scratch/stderr"; then
     echo "this OpenCL loader knows no layers"
@@ -84,7 +69,7 @@ for class in cpu gpu; do
     export OCLIP_DEVICE_CLASS=$class
     train "" 0 "$class"
     train $tiny 0 "$class-tiny"
-    same "$class" "$class-tiny"
+    same_model "$class" "$class-tiny"
     agree "$class" "$class-tiny"
 done
 agree cpu gpu
@@ -118,14 +103,14 @@ for spoilt in attention_forward attention_backward_queries attention_backward_ke
     agree cpu $spoilt
     train spoil=$spoilt/LANES=16 0 $spoilt-again
     says 0 "gives wrong results"
-    same $spoilt $spoilt-again
+    same_model $spoilt $spoilt-again
 done
 
 # ---- a device that is lost: what was saved goes on to the same bits ----
 
 export OCLIP_CACHE="$scratch/cache"
 train report 0 counted
-same cpu counted
+same_model cpu counted
 commands=$(counted commands)
 for loss in lost-2 lost-50 exhausted-60 lost-95; do
     fault=${loss%-*} percent=${loss#*-}
@@ -134,7 +119,7 @@ for loss in lost-2 lost-50 exhausted-60 lost-95; do
     whole $loss
     ! grep -q 'loss 0\.000000' "$scratch/$loss/out.log" || complain "$loss: logs a loss of nothing"
     train "" 0 $loss --resume latest
-    same cpu $loss
+    same_model cpu $loss
 done
 says 1 "resumed at epoch"
 

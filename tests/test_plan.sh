@@ -1,27 +1,8 @@
 # --dry-run says what a run takes, --max-memory splits its steps so that it takes no more, and neither changes a weight.
-set -eu
-build=${OCLIP_BUILD:-build}
-trainer=$build/trainer
-data=${OCLIP_TEST_DATA:-tests}
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-export OCLIP_CACHE="$scratch/cache" OCLIP_TUNE=off
-failed=0
-
-complain() {
-    echo "FAILED: $1"
-    failed=1
-}
-
-# run CODE NAME ARGUMENTS...
-run() {
-    code=0 wanted=$1 name=$2
-    shift 2
-    "$trainer" --device auto --model tiny --image-root "$data/sample/images" --train-data "$scratch/pairs.csv" \
-        --batch-size 32 --epochs 2 --dropout 0 --out "$scratch" --name "$name" "$@" \
-        >"$scratch/$name.out" 2>"$scratch/$name.err" || code=$?
-    [ "$code" = "$wanted" ] || complain "$name: exit code $code, not $wanted: $(cat "$scratch/$name.err")"
-}
+. "${OCLIP_TEST_DATA:-tests}/script.sh"
+export OCLIP_TUNE=off
+usual="--device auto --model tiny --image-root $data/sample/images --train-data $scratch/pairs.csv --batch-size 32 --epochs 2
+    --dropout 0"
 
 # megabytes FILE TEXT: the number behind the text
 megabytes() {
@@ -58,11 +39,9 @@ esac
 run 0 limited --max-memory "${limit}M"
 below "$(megabytes limited.err "device memory at most")" "$limit" || complain "limited: took more than $limit MB"
 run 0 asked $plan
-cmp "$scratch/limited/model/model.safetensors" "$scratch/asked/model/model.safetensors" ||
-    complain "limited: other weights than with $plan"
+same_model limited asked
 run 0 roomy --max-memory 100G
-cmp "$scratch/plain/model/model.safetensors" "$scratch/roomy/model/model.safetensors" ||
-    complain "roomy: other weights than without a limit"
+same_model plain roomy
 
 # ---- too little: what would do, which does ----
 

@@ -1,20 +1,10 @@
 # tools/serve as its clients see it: the answers are those of tools/retrieve, the page and the pictures are there, and
 # whatever is wrong is refused in one line of JSON, after which it serves on.
-set -eu
-build=${OCLIP_BUILD:-build}
-data=${OCLIP_TEST_DATA:-tests}
+. "${OCLIP_TEST_DATA:-tests}/script.sh"
 [ -x "$build/tools/serve" ] || { echo "built without libmicrohttpd"; exit 77; }
 command -v curl >/dev/null || { echo "curl is not installed"; exit 77; }
-scratch=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$scratch"' EXIT
-export OCLIP_CACHE="$scratch/cache"
-failed=0
-
-complain() {
-    echo "FAILED: $1"
-    failed=1
-}
 
 # start ARGUMENTS...: leaves $server and $url
 start() {

@@ -1,13 +1,6 @@
 # Each wrong value of an option of ./trainer gives one line with the option, the value and what is allowed, before any
 # data is looked at: it would be missed, and that is another exit code.
-set -eu
-trainer=${OCLIP_BUILD:-build}/trainer
-failed=0
-
-complain() {
-    echo "FAILED: $1"
-    failed=1
-}
+. "${OCLIP_TEST_DATA:-tests}/script.sh"
 
 # refuses MESSAGE WORDS...
 refuses() {

@@ -1,31 +1,6 @@
 # The trainer as people run it: it learns, goes on where it was stopped, and answers bad input with one clear line.
-set -eu
-trainer=${OCLIP_BUILD:-build}/trainer
-data=${OCLIP_TEST_DATA:-tests}
+. "${OCLIP_TEST_DATA:-tests}/script.sh"
 photos=$data/sample/images towers=$data/goldens/towers
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-export OCLIP_CACHE="$scratch/cache"
-under= # a command that the trainer is run under
-failed=0
-
-complain() {
-    echo "FAILED: $1"
-    failed=1
-}
-
-# run CODE NAME ARGUMENTS...: a run in the folder NAME that should end with CODE
-run() {
-    code=0 wanted=$1 name=$2
-    shift 2
-    $under "$trainer" --out "$scratch" --name "$name" "$@" 2>"$scratch/stderr" || code=$?
-    [ "$code" = "$wanted" ] || complain "$name: exit code $code, not $wanted: $(cat "$scratch/stderr")"
-}
-
-# says TEXT: the last run printed TEXT
-says() {
-    grep -qF -- "$1" "$scratch/stderr" || complain "$name: no \"$1\" in: $(cat "$scratch/stderr")"
-}
 
 # refuses CODE NAME TEXT ARGUMENTS...: ends with CODE and one message, which has TEXT
 refuses() {
@@ -33,12 +8,7 @@ refuses() {
     shift 3
     run "$wanted" "$name" --quiet "$@"
     says "$text"
-    [ "$(grep -c '^oclip: ' "$scratch/stderr")" = 1 ] || complain "$name: not one message: $(cat "$scratch/stderr")"
-}
-
-# same A B: two files below the scratch folder
-same() {
-    cmp "$scratch/$1" "$scratch/$2" || complain "$1 and $2 differ"
+    [ "$(grep -c '^oclip: ' "$scratch/$name.err")" = 1 ] || complain "$name: not one message: $(cat "$scratch/$name.err")"
 }
 
 # ---- it learns: 32 photos, each with a caption that no other has ----
@@ -108,7 +78,7 @@ run 0 whole $long
 # stop SIGNAL NAME: starts a run, and sends it the signal in its second epoch
 stop() {
     code=0 name=$2
-    "$trainer" --out "$scratch" --name "$name" $long 2>"$scratch/stderr" &
+    "$trainer" --out "$scratch" --name "$name" $long 2>"$scratch/$name.err" &
     while kill -0 $! && ! ls "$scratch/$name/checkpoints" 2>&1 | grep -q '^step-[0-9]*$'; do sleep 0.1; done
     sleep 0.2
     kill -s "$1" $! || true
@@ -119,7 +89,7 @@ stop() {
 resume() {
     run 0 "$1" $long --resume "$scratch/$1"
     says "resumed at epoch 2"
-    same whole/model/model.safetensors "$1/model/model.safetensors"
+    same_model whole "$1"
     same whole/best/model.safetensors "$1/best/model.safetensors"
 }
 
@@ -137,7 +107,7 @@ printf 'trap "" XFSZ; ulimit -f 4096; exec "$@"\n' >"$scratch/full_disk" # files
 under="sh $scratch/full_disk"
 refuses 1 asked "arena.safetensors" $long --resume "$scratch/asked"
 under=
-same before/model/model.safetensors asked/model/model.safetensors
+same_model before asked
 [ "$(cd "$scratch/before" && find . -name "*tfevents*" -o -print | sort)" = "$(cd "$scratch/asked" && find . -name "*tfevents*" -o -print | sort)" ] ||
     complain "full disk: something half-written remains: $(find "$scratch/asked")"
 resume asked
@@ -148,7 +118,7 @@ run 0 half $half --epochs 3
 run 0 half-stopped $half --epochs 1
 run 0 half-stopped $half --epochs 3 --resume "$scratch/half-stopped"
 says "resumed at epoch 2"
-same half/model/model.safetensors half-stopped/model/model.safetensors
+same_model half half-stopped
 same half/checkpoints/step-00000006/arena.safetensors half-stopped/checkpoints/step-00000006/arena.safetensors
 grep -q loss_scale "$scratch/half/checkpoints/step-00000006/arena.safetensors" || complain "half: no loss scale was saved"
 
@@ -159,7 +129,7 @@ average="$average --ema-decay 0.8"
 run 0 average $average --epochs 3
 run 0 average-stopped $average --epochs 1
 run 0 average-stopped $average --epochs 3 --resume "$scratch/average-stopped"
-same average/model/model.safetensors average-stopped/model/model.safetensors
+same_model average average-stopped
 same average/best/model.safetensors average-stopped/best/model.safetensors
 same average/checkpoints/step-00000006/arena.safetensors average-stopped/checkpoints/step-00000006/arena.safetensors
 if cmp -s "$scratch/weights/model/model.safetensors" "$scratch/average/model/model.safetensors"; then
@@ -176,7 +146,7 @@ run 0 missing $tiny $short --train-data "$scratch/missing.csv"
 says "$photos/none.jpg: missing"
 says "$photos/gone.jpg: missing"
 run 0 without $tiny $short --train-data "$scratch/without.csv"
-same missing/model/model.safetensors without/model/model.safetensors
+same_model missing without
 
 mkdir "$scratch/images"
 cut=$(sed -n '9s/,.*//p' "$scratch/pairs.csv")
@@ -212,7 +182,6 @@ refuses 6 stub "$weights: " $pretrained --image-model "$scratch/tower"
 
 # ---- a saved model goes on as it was, on features that are standardised anew ----
 
-val_loss() { tail -n 1 "$scratch/$1/results.jsonl" | sed 's/.*"val_loss":\([^,]*\),.*/\1/'; }
 locked="--lock-image --lock-text --image-root $photos --train-data $scratch/pairs.csv --val-data $scratch/pairs.csv"
 run 0 first $locked --image-model "$towers/dinov2" --text-model "$towers/bert_mean" --batch-size 32 --epochs 10
 run 0 second $locked --model "$scratch/first/model" --batch-size 32 --epochs 1 --lr-head 0
