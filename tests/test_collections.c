@@ -2,6 +2,7 @@
 #include "models/files/captions.h"
 #include "models/files/shards.h"
 #include "models/images/decode.h"
+#include "tests/said.h"
 #include "tests/scratch.h"
 #include "tests/tar_file.h"
 
@@ -13,12 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define assert_mentions(text, part)                                                                                    \
-    do {                                                                                                               \
-        if (!strstr(text, part))                                                                                       \
-            fail_msg("'%s' does not mention '%s'", text, part);                                                        \
-    } while (0)
 
 static struct error err;
 static char *folder; /* of one test */
@@ -191,9 +186,6 @@ static char *write_tar(const char *name, const struct tar_entry *entries)
 static void shards_hold_samples(void **state)
 {
     (void)state;
-    char name[180];
-    memset(name, 'n', sizeof name - 1);
-    memcpy(name + sizeof name - 5, ".txt", 5);
     char *first = write_tar("00.tar", (struct tar_entry[]){{"d/0.txt", "A dog", 0},
                                                            {"d/0.ppm", pixel(10), 0},
                                                            {"d/0.json", "{}", 0},
@@ -203,7 +195,6 @@ static void shards_hold_samples(void **state)
                                                            {"2.ppm", pixel(20), 0},
                                                            {"2.txt", " A cat\n", 0},
                                                            {0}});
-    name[3] = '\0';
     char *second = write_tar("01.tar", (struct tar_entry[]){{"nnn.ppm", pixel(30), 0}, {"nnn.txt", "A cow", 0}, {0}});
     char *pattern = path_join(folder, "{00..01}.tar");
     struct captions captions = read_kind(pattern, "webdataset", (struct captions_format){0});

@@ -2,6 +2,7 @@
  * run that goes on has each step once. */
 #include "runtime/util/file.h"
 #include "runtime/util/json.h"
+#include "tests/said.h"
 #include "tests/scratch.h"
 
 #include <setjmp.h>
@@ -195,14 +196,6 @@ static void test_events(void **state)
 
 /* ---- the page ---- */
 
-static int count_of(const char *text, const char *part)
-{
-    int count = 0;
-    for (; (text = strstr(text, part)); text += strlen(part))
-        count++;
-    return count;
-}
-
 #define assert_says(page, ...)                                                                                         \
     do {                                                                                                               \
         char *wanted = mem_format(__VA_ARGS__);                                                                        \
@@ -232,12 +225,12 @@ static void test_page(void **state)
         assert_says(page, "<td>%.1f %%</td>", recall);
     }
     assert_says(page, "<dt>batch_size</dt><dd>%d</dd>", BATCH);
-    assert_int_equal(count_of(page, "<figure class=\"chart\">"), 4);
-    assert_int_equal(count_of(page, "<article>"), count_of(page, "</article>"));
-    assert_int_equal(count_of(page, "<article>"), 12);
-    assert_int_equal(count_of(page, "<span>epoch 1</span>"), 12);
-    assert_true(count_of(page, ":url(data:image/jpeg;base64,/9j/") >= 6);
-    assert_int_equal(count_of(page, "cannot be read"), 0);
+    assert_int_equal(said_times(page, "<figure class=\"chart\">"), 4);
+    assert_int_equal(said_times(page, "<article>"), said_times(page, "</article>"));
+    assert_int_equal(said_times(page, "<article>"), 12);
+    assert_int_equal(said_times(page, "<span>epoch 1</span>"), 12);
+    assert_true(said_times(page, ":url(data:image/jpeg;base64,/9j/") >= 6);
+    assert_int_equal(said_times(page, "cannot be read"), 0);
     assert_true(size < 1000000);
     assert_string_equal(page + size - 8, "</html>\n");
     json_decref(steps);

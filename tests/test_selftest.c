@@ -2,8 +2,8 @@
  * the compiler. The wrong kernel must be switched off, named once, and the results right all the same. */
 #define _GNU_SOURCE
 #include "runtime/gemm/gemm.h"
-#include "runtime/util/file.h"
 #include "tests/op_check.h"
+#include "tests/said.h"
 #include "tests/scratch.h"
 
 #include <dlfcn.h>
@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -42,33 +41,6 @@ void *clCreateProgramWithSource(void *context, unsigned count, const char **text
     void *program = real(context, 2, (const char *[]){texts[0], bent}, NULL, code);
     free(bent);
     return program;
-}
-
-/* stderr of what happens in between goes to a file. */
-static int saved_stderr;
-static void stderr_begin(const char *path)
-{
-    fflush(stderr);
-    saved_stderr = dup(2);
-    assert_non_null(freopen(path, "w", stderr));
-}
-static char *stderr_end(const char *path)
-{
-    fflush(stderr);
-    dup2(saved_stderr, 2);
-    close(saved_stderr);
-    char *text;
-    struct error err;
-    assert_int_equal(file_read(&text, NULL, path, 1 << 20, &err), 0);
-    return text;
-}
-
-static int times(const char *text, const char *part)
-{
-    int count = 0;
-    for (const char *at = text; (at = strstr(at, part)); at++)
-        count++;
-    return count;
 }
 
 enum { TOKENS = 37, HEADS = 2, HEAD_DIM = 24, WIDTH = HEADS * HEAD_DIM };
@@ -117,19 +89,18 @@ static void check_same(const float *got, const float *want, int count)
 static void attention_falls_back(const struct bend *on_the_way, const char *says)
 {
     static float right[TOKENS * 4 * WIDTH], got[TOKENS * 4 * WIDTH];
-    char *good = scratch_new(), *bad = scratch_new(), *log = mem_format("%s/log", bad);
+    char *good = scratch_new(), *bad = scratch_new();
     attend(right, good);
     bend = on_the_way;
-    stderr_begin(log);
+    struct listening listening = said_begin();
     attend(got, bad);
     attend(got, bad); /* the verdict is kept: it is not said again */
-    char *said = stderr_end(log);
+    char *said = said_end(&listening);
     bend = NULL;
     check_same(got, right, TOKENS * 4 * WIDTH);
-    assert_int_equal(times(said, says), 1);
-    assert_int_equal(times(said, "a slower kernel is used"), 1);
+    assert_int_equal(said_times(said, says), 1);
+    assert_int_equal(said_times(said, "a slower kernel is used"), 1);
     free(said);
-    free(log);
     scratch_free(good);
     scratch_free(bad);
 }
@@ -169,24 +140,34 @@ static void multiply(float *c, char backend[32], const char *cache)
     device_close(dev);
 }
 
+/* Two such products with kernels bent on their way; the caller frees what was said. */
+static char *multiply_bent(char backend[32], const struct bend *on_the_way, const char *cache)
+{
+    float c;
+    bend = on_the_way;
+    struct listening listening = said_begin();
+    multiply(&c, backend, cache);
+    multiply(&c, backend, cache);
+    char *said = said_end(&listening);
+    bend = NULL;
+    assert_float_equal(c, 40, 1e-4);
+    return said;
+}
+
+static bool has_tile(void) /* GPUs have none */
+{
+    const char *forced = getenv("OCLIP_DEVICE_CLASS");
+    return !forced || strcmp(forced, "gpu") != 0;
+}
+
 static void wrong_product_is_not_used(void **state)
 {
     (void)state;
-    char *cache = scratch_new(), *log = mem_format("%s/log", cache), backend[32];
-    float c;
-    bend = &wrong_sum;
-    stderr_begin(log);
-    multiply(&c, backend, cache);
-    multiply(&c, backend, cache);
-    char *said = stderr_end(log);
-    bend = NULL;
-    assert_float_equal(c, 40, 1e-4);
+    char *cache = scratch_new(), backend[32], *said = multiply_bent(backend, &wrong_sum, cache);
     assert_string_not_equal(backend, "tile");
-    const char *forced = getenv("OCLIP_DEVICE_CLASS");
-    if (!forced || strcmp(forced, "gpu") != 0) /* no tile on GPUs */
-        assert_int_equal(times(said, "product fp32 NN by tile gives wrong results on this driver"), 1);
+    if (has_tile())
+        assert_int_equal(said_times(said, "product fp32 NN by tile gives wrong results on this driver"), 1);
     free(said);
-    free(log);
     scratch_free(cache);
 }
 
@@ -195,23 +176,14 @@ static void wrong_setting_is_not_used(void **state)
 {
     (void)state;
     static const char tuned[] = "* | * | gemm fp32 NN 64 64 64 | tile block=256 | 100\n";
-    char *cache = scratch_new(), *log = mem_format("%s/log", cache), backend[32];
-    float c;
+    char *cache = scratch_new(), backend[32];
     free(scratch_file(cache, "tuning.txt", tuned, strlen(tuned)));
-    bend = &wrong_block;
-    stderr_begin(log);
-    multiply(&c, backend, cache);
-    multiply(&c, backend, cache);
-    char *said = stderr_end(log);
-    bend = NULL;
-    assert_float_equal(c, 40, 1e-4);
-    const char *forced = getenv("OCLIP_DEVICE_CLASS");
-    if (!forced || strcmp(forced, "gpu") != 0) {
+    char *said = multiply_bent(backend, &wrong_block, cache);
+    if (has_tile()) {
         assert_string_equal(backend, "tile"); /* in its usual settings, which are right */
-        assert_int_equal(times(said, "product fp32 NN by tile block=256 gives wrong results on this driver"), 1);
+        assert_int_equal(said_times(said, "product fp32 NN by tile block=256 gives wrong results on this driver"), 1);
     }
     free(said);
-    free(log);
     scratch_free(cache);
 }
 

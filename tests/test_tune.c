@@ -4,6 +4,7 @@
 #include "runtime/tuning.h"
 #include "runtime/util/file.h"
 #include "tests/op_check.h"
+#include "tests/said.h"
 #include "tests/scratch.h"
 
 #include <setjmp.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -38,20 +38,12 @@ static char *tuning_text(const char *cache)
     return text;
 }
 
-/* Opens the tuning with stderr in a file of the cache; what was said is the caller's. */
-static struct tuning *open_listening(char **said, const char *cache)
+/* Opens the tuning; what it said is the caller's. */
+static struct tuning *open_listening(char **said)
 {
-    char *log = mem_format("%s/log", cache);
-    fflush(stderr);
-    int saved = dup(2);
-    assert_non_null(freopen(log, "w", stderr));
+    struct listening listening = said_begin();
     struct tuning *tuning = tuning_open();
-    fflush(stderr);
-    dup2(saved, 2);
-    close(saved);
-    struct error err;
-    assert_int_equal(file_read(said, NULL, log, 1 << 20, &err), 0);
-    free(log);
+    *said = said_end(&listening);
     return tuning;
 }
 
@@ -65,7 +57,7 @@ static void the_last_line_that_fits_counts(void **state)
                              "gpu *H100 [a?b] | * | gemm bf16 NN 64 64 64 | plain | 3e2  # by hand\n"
                              "cpu * | * | gemm * | tile\n"),
          *said;
-    struct tuning *tuning = open_listening(&said, cache);
+    struct tuning *tuning = open_listening(&said);
     assert_string_equal(said, "");
     const struct tuning_line *line = tuning_next(tuning, &card, "gemm bf16 NT 64 64 64", NULL);
     assert_string_equal(line->choice, "matrix tile=64");
@@ -97,7 +89,7 @@ static void bad_lines_are_named_and_ignored(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *text = mem_format("gpu * | * | gemm fp32 * | plain\n%s\n", bad[i].line), *cache = cache_with(text), *said;
-        struct tuning *tuning = open_listening(&said, cache);
+        struct tuning *tuning = open_listening(&said);
         if (!strstr(said, bad[i].why) || strchr(said, '\n') != said + strlen(said) - 1)
             fail_msg("\"%s\": says \"%s\"", bad[i].line, said);
         assert_string_equal(tuning_next(tuning, &card, "gemm fp32 NN 64 64 64", NULL)->choice, "plain");
@@ -115,7 +107,7 @@ static void what_is_remembered_replaces_its_own_line(void **state)
         cache_with("# mine\ngpu NVIDIA Corporation NVIDIA H100 [a?b] | 550.54.15 | gemm fp32 NN 64 64 64 | tile | 1\n"
                    "gpu * | * | gemm fp32 NN 64 64 64 | tile | 2\nnonsense");
     char *said;
-    struct tuning *tuning = open_listening(&said, cache);
+    struct tuning *tuning = open_listening(&said);
     tuning_remember(tuning, &card, "gemm fp32 NN 64 64 64", "plain", 300.25);
     tuning_remember(tuning, &card, "gemm fp32 NT 64 64 64", "matrix tile=64", 12345);
     assert_string_equal(tuning_next(tuning, &card, "gemm fp32 NN 64 64 64", NULL)->choice, "plain");
@@ -162,7 +154,7 @@ static void shipped_lines_are_right(void **state)
 {
     (void)state;
     char *cache = cache_with(NULL), *said;
-    struct tuning *tuning = open_listening(&said, cache);
+    struct tuning *tuning = open_listening(&said);
     struct device *dev = open_device();
     assert_string_equal(said, "");
     for (size_t i = 0; i < tuning->count; i++) {
