@@ -22,9 +22,9 @@ static char *read_if_there(const struct golden *golden, const char *file, size_t
     return bytes;
 }
 
-struct golden golden_open(const char *name)
+struct golden golden_open_folder(const char *folder)
 {
-    struct golden golden = {.folder = mem_format("%s/goldens/%s", getenv("OCLIP_TEST_DATA"), name)};
+    struct golden golden = {.folder = mem_format("%s", folder)};
     size_t size = 0;
     golden.pictures = read_if_there(&golden, "pictures.u8", &golden.picture_bytes);
     golden.lines = read_if_there(&golden, "texts.txt", &size);
@@ -35,6 +35,14 @@ struct golden golden_open(const char *name)
         end = strchr(at, '\n');
         *end = '\0';
     }
+    return golden;
+}
+
+struct golden golden_open(const char *name)
+{
+    char *folder = mem_format("%s/goldens/%s", getenv("OCLIP_TEST_DATA"), name);
+    struct golden golden = golden_open_folder(folder);
+    free(folder);
     return golden;
 }
 
@@ -53,6 +61,16 @@ struct npy golden_numbers(const struct golden *golden, const char *file)
     CHECK(npy_read(&numbers, path, &err) == 0, "%s", err.text);
     free(path);
     return numbers;
+}
+
+struct clip *golden_open_tower(struct device *dev, const struct golden *golden, bool text)
+{
+    struct error err;
+    struct clip *clip;
+    struct clip_recipe recipe = {0};
+    *(text ? &recipe.text_folder : &recipe.image_folder) = golden->folder;
+    CHECK(clip_create(&clip, dev, &recipe, 1u << GROUP_IMAGE | 1u << GROUP_TEXT, &err) == 0, "%s", err.text);
+    return clip;
 }
 
 struct tensor *golden_images(struct tape *tape, const struct clip *clip, const struct golden *golden)

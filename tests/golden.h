@@ -23,10 +23,14 @@ struct golden {
 };
 
 struct golden golden_open(const char *name);
+struct golden golden_open_folder(const char *folder); /* that stands anywhere */
 void golden_close(struct golden *golden);
 
 char *golden_path(const struct golden *golden, const char *file); /* caller frees */
 struct npy golden_numbers(const struct golden *golden, const char *file);
+
+/* A model of the folder's one tower, of pictures or of texts, that can be trained. */
+struct clip *golden_open_tower(struct device *dev, const struct golden *golden, bool text);
 
 /* The model's features of the folder's pictures, or texts: [n, features] */
 struct tensor *golden_images(struct tape *tape, const struct clip *clip, const struct golden *golden);

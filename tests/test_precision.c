@@ -36,16 +36,6 @@ static double cosine(const float *a, const float *b, size_t count)
     return along / sqrt(aa * bb);
 }
 
-static struct clip *open_tower(struct device *dev, const struct golden *golden, bool text)
-{
-    struct error err;
-    struct clip *clip;
-    struct clip_recipe recipe = {0};
-    *(text ? &recipe.text_folder : &recipe.image_folder) = golden->folder;
-    CHECK(clip_create(&clip, dev, &recipe, 1u << GROUP_IMAGE | 1u << GROUP_TEXT, &err) == 0, "%s", err.text);
-    return clip;
-}
-
 /* The golden's features, all of its rows at once: they are few and short, so that one alone may be off by more. */
 static void check_features(const struct golden *golden, const struct tensor *features, const char *how)
 {
@@ -64,7 +54,7 @@ static void check_tower(struct device *dev, const char *name, bool text, const c
     char *folder = mem_format("towers/%s", name);
     struct golden golden = golden_open(folder);
     gemm_set_precision(dev, precision);
-    struct clip *clip = open_tower(dev, &golden, text);
+    struct clip *clip = golden_open_tower(dev, &golden, text);
     struct tape *tape = tape_new(dev, false);
     check_features(&golden, (text ? golden_texts : golden_images)(tape, clip, &golden), precision);
     tape_free(tape);
@@ -77,7 +67,7 @@ static void check_tower(struct device *dev, const char *name, bool text, const c
 static void check_resnet(struct device *dev)
 {
     struct golden golden = golden_open("resnets/basic");
-    struct clip *clip = open_tower(dev, &golden, false);
+    struct clip *clip = golden_open_tower(dev, &golden, false);
     struct tape *tape = tape_new(dev, false);
     struct tensor *wide = golden_images(tape, clip, &golden);
     CHECK(!clip_precision_note(clip), "float32 is noted as an exception");
@@ -96,7 +86,6 @@ static void check_resnet(struct device *dev)
 static void test_towers(struct device *dev)
 {
     check_resnet(dev);
-
     for (int p = 0; p < 2; p++)
         for (size_t i = 0; i < sizeof towers / sizeof *towers; i++)
             check_tower(dev, towers[i].name, towers[i].text, precisions[p]);

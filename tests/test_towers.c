@@ -18,16 +18,6 @@ static const struct {
 
 static const double feature_tolerance = 1e-5, gradient_tolerance = 1e-4;
 
-static struct clip *open_tower(struct device *dev, const struct golden *golden, bool text)
-{
-    struct error err;
-    struct clip *clip;
-    struct clip_recipe recipe = {0};
-    *(text ? &recipe.text_folder : &recipe.image_folder) = golden->folder;
-    CHECK(clip_create(&clip, dev, &recipe, 1u << GROUP_IMAGE | 1u << GROUP_TEXT, &err) == 0, "%s", err.text);
-    return clip;
-}
-
 /* loss = sum(features * seed) */
 static void backward(struct tape *tape, struct tensor *features, const struct golden *golden)
 {
@@ -57,7 +47,7 @@ static void check_tower(struct device *dev, const char *name, bool text, bool gr
 {
     char *folder = mem_format("towers/%s", name);
     struct golden golden = golden_open(folder);
-    struct clip *clip = open_tower(dev, &golden, text);
+    struct clip *clip = golden_open_tower(dev, &golden, text);
     struct tensor *(*run)(struct tape *, const struct clip *, const struct golden *) =
         text ? golden_texts : golden_images;
 

@@ -4,10 +4,9 @@
  *     layout_run MODEL INPUTS OUT          writes image_features.npy, text_features.npy, loss.npy to OUT
  *     layout_run MODEL INPUTS OUT FORMAT   and the gradients of one step, as a model of that format in OUT
  */
-#include "models/clip.h"
 #include "runtime/util/file.h"
-#include "runtime/util/npy.h"
 #include "runtime/util/progress.h"
+#include "tests/golden.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,56 +15,14 @@ struct run {
     struct device *dev;
     struct clip *clip;
     struct tape *tape;
-    const char *inputs, *out;
+    struct golden inputs;
+    const char *out;
 };
-
-static int read_ints(int **ints, int *count, const struct run *run, const char *file, struct error *err)
-{
-    struct npy numbers;
-    char *path = path_join(run->inputs, file);
-    int result = npy_read(&numbers, path, err);
-    free(path);
-    if (result != 0)
-        return -1;
-    *count = (int)numbers.shape[0];
-    *ints = mem_new((size_t)*count, sizeof **ints); // [count]
-    for (int i = 0; i < *count; i++)
-        (*ints)[i] = (int)numbers.data[i];
-    npy_free(&numbers);
-    return 0;
-}
-
-static int image_features(struct tensor **features, const struct run *run, struct error *err)
-{
-    int side = run->clip->preprocess.crop;
-    size_t size, bytes = preprocess_bytes(&run->clip->preprocess);
-    char *path = path_join(run->inputs, "pictures.u8"), *pixels;
-    int result = file_read(&pixels, &size, path, 1 << 30, err);
-    free(path);
-    if (result != 0)
-        return -1;
-    const int shape[] = {(int)(size / bytes), side, side, 3};
-    *features = clip_image_features(run->tape, run->clip, tape_upload(run->tape, DTYPE_U8, 4, shape, pixels));
-    free(pixels);
-    return 0;
-}
-
-static int text_features(struct tensor **features, const struct run *run, struct error *err)
-{
-    int *ids, *lengths, total, count; // [total], [count]
-    if (read_ints(&ids, &total, run, "ids.npy", err) != 0 || read_ints(&lengths, &count, run, "lengths.npy", err) != 0)
-        return -1;
-    *features = clip_text_features(run->tape, run->clip, ids, lengths, count);
-    free(lengths);
-    free(ids);
-    return 0;
-}
 
 static int write_numbers(const struct run *run, const char *file, const struct tensor *tensor, struct error *err)
 {
-    float *numbers = mem_new(tensor_count(tensor), sizeof *numbers);
+    float *numbers = golden_download(tensor);
     char *path = path_join(run->out, file);
-    tensor_download(numbers, tensor);
     long shape[2] = {tensor->dim[0], tensor_width(tensor)};
     int result = npy_write(path, numbers, tensor->ndim, shape, err);
     free(path);
@@ -79,8 +36,7 @@ static int write_gradients(const struct run *run, const char *format, struct err
     struct arena *arena = run->clip->arena;
     for (int i = 0; i < arena->count; i++) {
         const struct param *param = &arena->params[i];
-        float *numbers = mem_new(tensor_count(param->tensor), sizeof *numbers);
-        tensor_download(numbers, param->tensor->grad);
+        float *numbers = golden_download(param->tensor->grad);
         arena_upload(arena, param, numbers);
         free(numbers);
     }
@@ -89,9 +45,8 @@ static int write_gradients(const struct run *run, const char *format, struct err
 
 static int run_model(struct run *run, const char *format, struct error *err)
 {
-    struct tensor *image, *text;
-    if (image_features(&image, run, err) != 0 || text_features(&text, run, err) != 0)
-        return -1;
+    struct tensor *image = golden_images(run->tape, run->clip, &run->inputs);
+    struct tensor *text = golden_ids(run->tape, run->clip, &run->inputs);
     struct tensor *loss = clip_loss(run->tape, run->clip, image, text, NULL);
     image = head_forward(run->tape, &run->clip->image_head, image);
     text = head_forward(run->tape, &run->clip->text_head, text);
@@ -111,7 +66,7 @@ int main(int argc, char **argv)
         error_set(&err, EXIT_USAGE, "usage: layout_run MODEL INPUTS OUT [FORMAT]");
         return error_report(&err);
     }
-    struct run run = {.inputs = argv[2], .out = argv[3]};
+    struct run run = {.inputs = golden_open_folder(argv[2]), .out = argv[3]};
     bool trains = argc > 4;
     double start = clock_seconds();
     if (device_open(&run.dev, "auto", &err) != 0)
@@ -125,5 +80,6 @@ int main(int argc, char **argv)
     tape_free(run.tape);
     clip_close(run.clip);
     device_close(run.dev);
+    golden_close(&run.inputs);
     return result == 0 ? EXIT_OK : error_report(&err);
 }
