@@ -25,12 +25,59 @@ enum { STORAGES = sizeof storages / sizeof *storages };
 /* Roundings that may add up in an output, and in a gradient, which has come through more of them. */
 static const double output_units = 3, gradient_units = 8;
 
-static const struct storage *storage_of(const struct tensor *tensor)
+static const struct storage *storage_of(enum dtype dtype)
 {
     const struct storage *storage = storages;
-    while (storage->dtype != tensor->dtype)
+    while (storage->dtype != dtype)
         storage++;
     return storage;
+}
+
+double check_rounded(enum dtype dtype, double x)
+{
+    const struct stored_dtype_row *row = &stored_dtypes[storage_of(dtype)->file];
+    unsigned char bytes[sizeof(float)];
+    float nearest;
+    row->from_float(bytes, &(float){(float)x}, 1);
+    row->to_float(&nearest, bytes, 1);
+    return (double)nearest;
+}
+
+void check_upload(struct tensor *tensor, const double *numbers)
+{
+    size_t count = tensor_count(tensor);
+    float *floats = mem_new(count, sizeof *floats);
+    unsigned char *bytes = mem_new(count, sizeof *floats);
+    for (size_t i = 0; i < count; i++)
+        floats[i] = (float)numbers[i];
+    if (tensor->dtype == DTYPE_U8)
+        for (size_t i = 0; i < count; i++)
+            bytes[i] = (unsigned char)numbers[i];
+    else
+        stored_dtypes[storage_of(tensor->dtype)->file].from_float(bytes, floats, (long)count);
+    tensor_upload(tensor, bytes);
+    free(bytes);
+    free(floats);
+}
+
+float *check_download(const struct tensor *tensor)
+{
+    size_t count = tensor_count(tensor);
+    float *numbers = mem_new(count, sizeof *numbers);
+    unsigned char *bytes = mem_new(tensor_bytes(tensor), 1);
+    tensor_download(bytes, tensor);
+    stored_dtypes[storage_of(tensor->dtype)->file].to_float(numbers, bytes, (long)count);
+    free(bytes);
+    return numbers;
+}
+
+float *check_arena_numbers(const struct arena *arena)
+{
+    struct buffer *const parts[] = {arena->values, arena->moment1, arena->moment2};
+    float *numbers = mem_new(3 * arena->trained_numbers, sizeof *numbers);
+    for (size_t i = 0; i < 3; i++)
+        buffer_download(numbers + i * arena->trained_numbers, parts[i], 0, arena->trained_numbers * sizeof *numbers);
+    return numbers;
 }
 
 double check_uniform(uint64_t *state)
@@ -98,40 +145,15 @@ struct result {
     float *grads[CASE_INPUTS]; // [counts[i]] or NULL
 };
 
-static double rounded(const struct storage *storage, double x)
-{
-    unsigned char bytes[sizeof(float)];
-    float nearest;
-    stored_dtypes[storage->file].from_float(bytes, &(float){(float)x}, 1);
-    stored_dtypes[storage->file].to_float(&nearest, bytes, 1);
-    return (double)nearest;
-}
-
 static void fill(struct checked *k, int i, uint64_t *state)
 {
     const struct case_input *in = &k->c->in[i];
     for (size_t j = 0; j < k->counts[i]; j++)
-        k->values[i][j] = in->fill == FILL_U8 ? floor(256 * check_uniform(state))
-                          : in->fill == FILL_ZERO
-                              ? 0
-                              : rounded(k->storage, check_normal(state) * (in->scale != 0 ? in->scale : 1) + in->shift);
-}
-
-static void upload_numbers(struct tensor *tensor, const double *numbers)
-{
-    size_t count = tensor_count(tensor);
-    float *floats = mem_new(count, sizeof *floats);
-    unsigned char *bytes = mem_new(count, sizeof *floats);
-    for (size_t i = 0; i < count; i++)
-        floats[i] = (float)numbers[i];
-    if (tensor->dtype == DTYPE_U8)
-        for (size_t i = 0; i < count; i++)
-            bytes[i] = (unsigned char)numbers[i];
-    else
-        stored_dtypes[storage_of(tensor)->file].from_float(bytes, floats, (long)count);
-    tensor_upload(tensor, bytes);
-    free(bytes);
-    free(floats);
+        k->values[i][j] =
+            in->fill == FILL_U8 ? floor(256 * check_uniform(state))
+            : in->fill == FILL_ZERO
+                ? 0
+                : check_rounded(k->storage->dtype, check_normal(state) * (in->scale != 0 ? in->scale : 1) + in->shift);
 }
 
 static struct tensor *upload(struct device *dev, const struct checked *k, int i)
@@ -139,20 +161,9 @@ static struct tensor *upload(struct device *dev, const struct checked *k, int i)
     const struct case_input *in = &k->c->in[i];
     enum dtype dtype = in->fill == FILL_U8 ? DTYPE_U8 : in->fill == FILL_ACTIVATION ? k->storage->dtype : DTYPE_F32;
     struct tensor *tensor = tensor_new(dev, dtype, in->ndim, in->dim);
-    upload_numbers(tensor, k->values[i]);
+    check_upload(tensor, k->values[i]);
     tensor->needs_grad = in->grad;
     return tensor;
-}
-
-static float *download(const struct tensor *tensor)
-{
-    size_t count = tensor_count(tensor);
-    float *numbers = mem_new(count, sizeof *numbers);
-    unsigned char *bytes = mem_new(tensor_bytes(tensor), 1);
-    tensor_download(bytes, tensor);
-    stored_dtypes[storage_of(tensor)->file].to_float(numbers, bytes, (long)count);
-    free(bytes);
-    return numbers;
 }
 
 /* Runs forward and, when recording, backward; `earlier` is what each gradient holds before. */
@@ -168,7 +179,7 @@ static struct result run_case(struct device *dev, struct checked *k, bool record
             double *start = mem_new(k->counts[i], sizeof *start);
             for (size_t j = 0; j < k->counts[i]; j++)
                 start[j] = (double)*earlier;
-            upload_numbers(in[i]->grad, start);
+            check_upload(in[i]->grad, start);
             free(start);
         }
     }
@@ -181,19 +192,19 @@ static struct result run_case(struct device *dev, struct checked *k, bool record
         k->scratch = mem_new(k->out_count, sizeof(double));
         uint64_t state = 99;
         for (size_t i = 0; i < k->out_count; i++)
-            k->seed[i] = rounded(k->storage, check_normal(&state));
+            k->seed[i] = check_rounded(k->storage->dtype, check_normal(&state));
         k->c->reference(k->want, k->values, k->c);
     }
     CHECK(tensor_count(out) == k->out_count, "%s: the output changes its size", k->name);
-    struct result result = {.out = download(out)};
+    struct result result = {.out = check_download(out)};
     if (recording && out->needs_grad) {
         struct tensor *gradient = tape_like(tape, out);
-        upload_numbers(gradient, k->seed);
+        check_upload(gradient, k->seed);
         tape_backward_from(tape, &out, &gradient, 1);
         for (int i = 0; i < k->inputs; i++)
             if (k->c->in[i].grad) {
                 CHECK(in[i]->grad, "%s: input %d got no gradient", k->name, i);
-                result.grads[i] = download(in[i]->grad);
+                result.grads[i] = check_download(in[i]->grad);
             }
     }
     struct error err;

@@ -21,6 +21,7 @@
 #ifndef OCLIP_OP_CHECK_H
 #define OCLIP_OP_CHECK_H
 
+#include "runtime/arena.h"
 #include "runtime/ops/ops.h"
 
 enum { CASE_INPUTS = 6 };
@@ -61,6 +62,17 @@ struct op_case {
 /* Random numbers the same everywhere: standard normal, uniform in [0, 1). */
 double check_normal(uint64_t *state);
 double check_uniform(uint64_t *state);
+
+/* The nearest number that tensors of this dtype hold, ties to even. */
+double check_rounded(enum dtype dtype, double x);
+
+/* The numbers of a tensor, stored in any of the ways that activations are; what goes up is rounded so. Bytes can go up
+ * too. */
+void check_upload(struct tensor *tensor, const double *numbers);
+float *check_download(const struct tensor *tensor); /* caller frees */
+
+/* All that a step moves: the values, then both moments. [3, trained_numbers]; caller frees. */
+float *check_arena_numbers(const struct arena *arena);
 
 /* Runs every case on every device found; prints each device once; fails when there is none. The exit code of main. */
 int op_check_all(const struct op_case *cases, int count);

@@ -240,18 +240,6 @@ static void check_norm(struct device *dev)
     model_free(&model);
 }
 
-/* Everything that a step moves: values, moments.  Caller frees. */
-static float *state_of(const struct arena *arena, size_t *bytes)
-{
-    struct buffer *const parts[] = {arena->values, arena->moment1, arena->moment2};
-    size_t numbers = arena->trained_numbers;
-    float *state = mem_new(3 * numbers, sizeof *state);
-    for (size_t i = 0; i < 3; i++)
-        buffer_download(state + i * numbers, parts[i], 0, numbers * sizeof *state);
-    *bytes = 3 * numbers * sizeof *state;
-    return state;
-}
-
 /* A step whose loss, or whose gradients where their norm is known, are not finite changes nothing; others do. */
 static void check_guard(struct device *dev)
 {
@@ -261,13 +249,13 @@ static void check_guard(struct device *dev)
     } cases[] = {{1, 1, 0, true},      {1, 1, 1, true},          {NAN, 1, 0, false}, {INFINITY, 1, 0, false},
                  {NAN, NAN, 1, false}, {-INFINITY, 1, 1, false}, {1, NAN, 1, false}, {1, INFINITY, 1, false}};
     struct model model = model_new(dev);
+    size_t bytes = 3 * model.arena->trained_numbers * sizeof(float);
     struct tensor *loss = tensor_new(dev, DTYPE_F32, 1, (int[]){1});
     struct adamw settings = plain;
     settings.guard = step_guard_new(dev);
     uint64_t random = 5;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        size_t bytes;
-        float *before = state_of(model.arena, &bytes), said[STEP_GUARD_NUMBERS];
+        float *before = check_arena_numbers(model.arena), said[STEP_GUARD_NUMBERS];
         settings.step = (int)i + 1;
         settings.max_norm = cases[i].max_norm;
         new_gradients(&model, 0.1, &random);
@@ -275,7 +263,7 @@ static void check_guard(struct device *dev)
         tensor_upload(loss, &cases[i].loss);
         step_guard_loss(settings.guard, loss);
         adamw_step(model.arena, &settings);
-        float *after = state_of(model.arena, &bytes);
+        float *after = check_arena_numbers(model.arena);
         tensor_download(said, settings.guard);
         CHECK((memcmp(before, after, bytes) != 0) == cases[i].taken, "guard, case %zu: state", i);
         CHECK(said[STEP_GUARD_SOUND] == (float)cases[i].taken, "guard, case %zu: verdict", i);

@@ -3,7 +3,6 @@
 #include "runtime/gemm/matrix.h"
 #include "runtime/ops/attention.h"
 #include "tests/op_check.h"
-#include "tests/rounded.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -71,45 +70,28 @@ static void reference(const struct numbers *x, const struct problem *problem)
                 reference_query(x, head, start + i, start, start + (problem->causal ? i + 1 : problem->lengths[s]));
 }
 
-/* Numbers in memory are float, or 16-bit ones in tensors of bytes. */
-static struct tensor *stored_tensor(struct device *dev, int rows, int width, bool stored16)
-{
-    return tensor_new(dev, stored16 ? DTYPE_U8 : DTYPE_F32, 2, (int[]){rows, stored16 ? 2 * width : width});
-}
-
 /* Random numbers, some of them small; `rounded` gets what the units make of them. */
-static struct tensor *random_tensor(struct device *dev, double *rounded, int rows, int width, enum precision precision,
-                                    bool stored16, uint64_t *random)
+static struct tensor *random_tensor(struct device *dev, double *rounded, int rows, int width, enum dtype stored,
+                                    enum dtype operands, uint64_t *random)
 {
     size_t count = (size_t)rows * (size_t)width;
-    struct tensor *tensor = stored_tensor(dev, rows, width, stored16);
-    float *values = mem_new(count, sizeof *values);
-    uint16_t *bits = mem_new(count, sizeof *bits);
+    struct tensor *tensor = tensor_new(dev, stored, 2, (int[]){rows, width});
+    double *values = mem_new(count, sizeof *values);
     for (size_t i = 0; i < count; i++) {
-        values[i] = (float)(check_normal(random) * (i % 13 == 5 ? 1e-5 : 1));
-        rounded[i] = rounded_to(precision, (double)values[i]);
-        bits[i] = rounded_bits(precision, rounded[i]);
+        values[i] = check_normal(random) * (i % 13 == 5 ? 1e-5 : 1);
+        rounded[i] = check_rounded(operands, values[i]);
     }
-    tensor_upload(tensor, stored16 ? (void *)bits : (void *)values);
+    check_upload(tensor, values);
     free(values);
-    free(bits);
     return tensor;
 }
 
 /* Downloads and frees. */
-static void check_tensor(const char *what, struct tensor *tensor, const double *want, double tolerance,
-                         enum precision precision)
+static void check_tensor(const char *what, struct tensor *tensor, const double *want, double tolerance)
 {
-    bool stored16 = tensor->dtype == DTYPE_U8;
-    size_t count = tensor_count(tensor) / (stored16 ? 2 : 1);
-    float *got = mem_new(count, sizeof *got);
-    uint16_t *bits = mem_new(count, sizeof *bits);
-    tensor_download(stored16 ? (void *)bits : (void *)got, tensor);
-    for (size_t i = 0; stored16 && i < count; i++)
-        got[i] = (float)rounded_number(precision, bits[i]);
-    check_close(what, got, want, count, tolerance);
+    float *got = check_download(tensor);
+    check_close(what, got, want, tensor_count(tensor), tolerance);
     free(got);
-    free(bits);
     tensor_free(tensor);
 }
 
@@ -121,28 +103,28 @@ static void check_problem(struct device *dev, const struct problem *problem, con
     while (count < SEGMENTS && problem->lengths[count] > 0)
         count++;
     struct segments segments = segments_of_lengths(tape, problem->lengths, count);
-    enum precision precision = shape->precision;
+    enum dtype operands = dtype_of_precision(shape->precision), stored = stored16 ? operands : DTYPE_F32;
     int total = segments.total, width = HEADS * shape->head_dim;
     double *memory = mem_new((size_t)(total * width * 8), sizeof *memory);
     struct numbers x = {
         memory,         memory + 3 * total * width, memory + 4 * total * width, memory + 5 * total * width, width,
         shape->head_dim};
     uint64_t random = (uint64_t)(total + shape->head_dim);
-    struct tensor *qkv = random_tensor(dev, x.qkv, total, 3 * width, precision, stored16, &random);
-    struct tensor *out_grad = random_tensor(dev, x.out_grad, total, width, precision, stored16, &random);
-    struct tensor *out = stored_tensor(dev, total, width, stored16);
-    struct tensor *qkv_grad = stored_tensor(dev, total, 3 * width, stored16);
+    struct tensor *qkv = random_tensor(dev, x.qkv, total, 3 * width, stored, operands, &random);
+    struct tensor *out_grad = random_tensor(dev, x.out_grad, total, width, stored, operands, &random);
+    struct tensor *out = tensor_new(dev, stored, 2, (int[]){total, width});
+    struct tensor *qkv_grad = tensor_new(dev, stored, 2, (int[]){total, 3 * width});
     struct tensor *lse = tensor_new(dev, DTYPE_F32, 2, (int[]){HEADS, total});
     attention_launch(out, lse, qkv, &segments, shape);
     attention_launch_backward(qkv_grad, out_grad, out, lse, qkv, &segments, shape);
     reference(&x, problem);
     char what[160];
     snprintf(what, sizeof what, "attention on %s in %s%s, %d tokens, heads of %d%s", shape->unit->name,
-             precision == PRECISION_BF16 ? "bf16" : "fp16", stored16 ? " stored so" : "", total, shape->head_dim,
+             operands == DTYPE_BF16 ? "bf16" : "fp16", stored16 ? " stored so" : "", total, shape->head_dim,
              shape->causal ? ", causal" : "");
-    double unit = precision == PRECISION_BF16 ? 0x1p-8 : 0x1p-11; /* what rounds weights and their gradients */
-    check_tensor(what, out, x.out, unit, precision);
-    check_tensor(what, qkv_grad, x.qkv_grad, 2 * unit, precision);
+    double unit = operands == DTYPE_BF16 ? 0x1p-8 : 0x1p-11; /* what rounds weights and their gradients */
+    check_tensor(what, out, x.out, unit);
+    check_tensor(what, qkv_grad, x.qkv_grad, 2 * unit);
     tensor_free(qkv);
     tensor_free(out_grad);
     tensor_free(lse);

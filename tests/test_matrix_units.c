@@ -2,7 +2,6 @@
  * against plain loops in double over numbers rounded to 16 bits. */
 #include "runtime/gemm/matrix.h"
 #include "tests/op_check.h"
-#include "tests/rounded.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,19 +18,20 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 static struct tensor *random_matrix(struct device *dev, double **numbers, int rows, int columns,
                                     enum precision precision, bool stored, uint64_t *random)
 {
+    enum dtype dtype = dtype_of_precision(precision);
     size_t count = (size_t)rows * (size_t)columns;
     float *values = mem_new(count, sizeof *values);
     *numbers = mem_new(count, sizeof **numbers);
     for (size_t i = 0; i < count; i++) {
         values[i] = (float)(check_normal(random) * (i % 13 == 5 ? 1e-5 : 1)); /* some are subnormal in fp16 */
-        (*numbers)[i] = rounded_to(precision, (double)values[i]);
+        (*numbers)[i] = check_rounded(dtype, (double)values[i]);
     }
     struct tensor *wide = tensor_new(dev, DTYPE_F32, 2, (int[]){rows, columns});
     tensor_upload(wide, values);
     free(values);
     if (precision == PRECISION_FP32 || !stored)
         return wide;
-    struct tensor *tensor = cast_copy(wide, precision == PRECISION_BF16 ? DTYPE_BF16 : DTYPE_F16);
+    struct tensor *tensor = cast_copy(wide, dtype);
     tensor_free(wide);
     return tensor;
 }

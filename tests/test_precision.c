@@ -135,16 +135,6 @@ static float run_step(struct run *run)
     return number;
 }
 
-/* The parameters, then both moments. [3, trained_numbers]; caller frees. */
-static float *arena_numbers(const struct arena *arena)
-{
-    struct buffer *const parts[] = {arena->values, arena->moment1, arena->moment2};
-    float *numbers = mem_new(3 * arena->trained_numbers, sizeof *numbers);
-    for (size_t i = 0; i < 3; i++)
-        buffer_download(numbers + i * arena->trained_numbers, parts[i], 0, arena->trained_numbers * sizeof *numbers);
-    return numbers;
-}
-
 static int skipped_steps(const struct run *run)
 {
     float scale[LOSS_SCALE_NUMBERS] = {0};
@@ -198,9 +188,9 @@ static void check_overflow(struct device *dev, const struct golden *golden)
     loss_scale_download(before, run.adamw.loss_scale);
     CHECK(before[LOSS_SCALE_GOOD] == 1 && before[LOSS_SCALE_SKIPPED] == 0, "a good step was skipped");
     set_scale(&run, LOSS_SCALE_FACTOR, 0x1p60f);
-    float *numbers = arena_numbers(run.clip->arena);
+    float *numbers = check_arena_numbers(run.clip->arena);
     run_step(&run);
-    float *same = arena_numbers(run.clip->arena);
+    float *same = check_arena_numbers(run.clip->arena);
     loss_scale_download(after, run.adamw.loss_scale);
     CHECK(memcmp(numbers, same, 3 * run.clip->arena->trained_numbers * sizeof *same) == 0,
           "a step with gradients that are not finite changed the weights or their moments");
@@ -232,7 +222,7 @@ static void check_scaled_step(struct device *dev, const struct golden *golden)
     run_step(&plain);
     run_step(&scaled);
     size_t count = plain.clip->arena->trained_numbers;
-    float *want = arena_numbers(plain.clip->arena), *got = arena_numbers(scaled.clip->arena);
+    float *want = check_arena_numbers(plain.clip->arena), *got = check_arena_numbers(scaled.clip->arena);
     for (size_t i = 0; i < count; i++)
         CHECK(fabsf(got[i] - want[i]) <= 1e-7f, "number %zu is %.9g after a scaled step, %.9g after a plain one", i,
               (double)got[i], (double)want[i]);
