@@ -105,7 +105,8 @@ void check_close(const char *what, const float *got, const double *want, size_t 
               count, (double)got[i], want[i], fabs((double)got[i] - want[i]) / largest, tolerance);
 }
 
-void for_each_device(void (*test)(struct device *dev))
+/* The same with something for `test` to know. */
+static void for_each_device_with(void (*test)(struct device *dev, const void *context), const void *context)
 {
     struct error err = {0};
     struct device_info *infos;
@@ -119,12 +120,26 @@ void for_each_device(void (*test)(struct device *dev))
         printf("on %s\n", infos[i].label);
         buffer_guard(dev);
         gemm_set_tuning(dev, "off"); /* what is fastest is no matter here, and searching takes long on simulators */
-        test(dev);
+        test(dev, context);
         CHECK(device_finish(dev, &err) == 0, "%s", err.text);
         CHECK(buffer_guard_faults(dev) == 0, "%ld buffers were written past their end", buffer_guard_faults(dev));
         device_close(dev);
     }
     free(infos);
+}
+
+struct device_test {
+    void (*run)(struct device *dev);
+};
+
+static void run_device_test(struct device *dev, const void *context)
+{
+    ((const struct device_test *)context)->run(dev);
+}
+
+void for_each_device(void (*test)(struct device *dev))
+{
+    for_each_device_with(run_device_test, &(struct device_test){test});
 }
 
 /* One case's numbers on the host, and what one run on the device gave. */
@@ -354,27 +369,23 @@ static bool check_case(struct device *dev, const struct op_case *c, const struct
     return stored;
 }
 
+struct case_list {
+    const struct op_case *cases;
+    int count;
+};
+
+static void check_cases(struct device *dev, const void *context)
+{
+    const struct case_list *list = context;
+    int passed = 0;
+    for (int i = 0; i < list->count; i++)
+        for (int s = 0; s < STORAGES; s++)
+            passed += check_case(dev, &list->cases[i], &storages[s]);
+    printf("%d cases passed\n", passed);
+}
+
 int op_check_all(const struct op_case *cases, int count)
 {
-    struct error err = {0};
-    struct device_info *infos;
-    int devices;
-    if (device_list(&infos, &devices, &err) != 0)
-        return error_report(&err);
-    for (int d = 0; d < devices; d++) {
-        struct device *dev;
-        char spec[16];
-        snprintf(spec, sizeof spec, "%d", d);
-        if (device_open(&dev, spec, &err) != 0)
-            return error_report(&err);
-        buffer_guard(dev);
-        int passed = 0;
-        for (int i = 0; i < count; i++)
-            for (int s = 0; s < STORAGES; s++)
-                passed += check_case(dev, &cases[i], &storages[s]);
-        printf("%d cases passed on %s\n", passed, infos[d].label);
-        device_close(dev);
-    }
-    free(infos);
+    for_each_device_with(check_cases, &(struct case_list){cases, count});
     return EXIT_OK;
 }
