@@ -13,11 +13,6 @@
 const char *const world_pictures[] = {"grey.jpg", "plain.png", "tall.jpg", "wide.jpg"};
 const struct encode_options world_options = {.stage = ENCODE_EMBEDDINGS, .batch_size = 2, .quiet = true};
 
-static char *golden(const char *name)
-{
-    return mem_format("%s/goldens/%s", getenv("OCLIP_TEST_DATA"), name);
-}
-
 void world_put(const struct world *w, const char *picture, const char *name)
 {
     char *text, *from = mem_format("%s/goldens/images/%s", getenv("OCLIP_TEST_DATA"), picture);
@@ -39,7 +34,8 @@ void world_take_away(const struct world *w, const char *name)
 /* Only a saved model has a fingerprint. */
 static struct clip *make_model(struct world *w, const char *name, uint64_t seed)
 {
-    char *tokenizer = golden("minilm-tokenizer"), *folder = path_join(w->models, name);
+    char *tokenizer = mem_format("%s/goldens/minilm-tokenizer", getenv("OCLIP_TEST_DATA")),
+         *folder = path_join(w->models, name);
     struct clip_recipe recipe = {
         .tiny = true, .text_folder = tokenizer, .head = HEAD_MLP, .embed_dim = 24, .seed = seed};
     struct clip *clip;

@@ -7,7 +7,6 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,14 +66,6 @@ static void a_damaged_index_is_refused_and_can_be_rebuilt(void **state)
     assert_refused(w, "newer oclip");
 }
 
-static void write_file(const char *path, const char *bytes, size_t count)
-{
-    FILE *stream = fopen(path, "wb");
-    assert_non_null(stream);
-    assert_int_equal(fwrite(bytes, 1, count, stream), count);
-    assert_int_equal(fclose(stream), 0);
-}
-
 /* The row that `gallery` has for the path of row i of `other`, NULL for none. */
 static const float *row_of(const struct gallery *gallery, const struct gallery *other, size_t i)
 {
@@ -101,7 +92,7 @@ static void no_damage_gives_a_wrong_row(void **state)
             damaged[random_below(&random, size)] ^= (char)(1 << random_below(&random, 8));
         if (i % 3 == 1)
             memset(damaged + random_below(&random, size / 512) * 512, 0, 512);
-        write_file(w->file, damaged, i % 3 == 2 ? random_below(&random, size) : size);
+        free(scratch_file(w->gallery, ".oclip.sqlite", damaged, i % 3 == 2 ? random_below(&random, size) : size));
         free(damaged);
         struct index *index;
         if (index_open(&index, w->gallery, NULL, false, &w->err) != 0) {
