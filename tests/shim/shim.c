@@ -37,14 +37,34 @@ struct target {
 
 /* What was asked for; 0 for what was not. */
 static struct {
-    size_t work_group, local_memory, allocation;
-    bool no_sub_groups, no_images, write_fills, report;
+    size_t work_group, local_memory, allocation, memory, lost_at;
+    bool no_sub_groups, no_images, exhausted, write_fills, report;
     struct target refuse, spoil;
-    long memory, lost_at;
-    cl_int lost_code;
 } faults;
 
-static atomic_long buffers, commands;
+/* Where the words of SHIM go. */
+static const struct fault {
+    const char *name;
+    size_t *number;
+    bool *flag;
+    struct target *target;
+} fault_words[] = {
+    {"work_group", .number = &faults.work_group},
+    {"local_memory", .number = &faults.local_memory},
+    {"allocation", .number = &faults.allocation},
+    {"no_sub_groups", .flag = &faults.no_sub_groups},
+    {"no_images", .flag = &faults.no_images},
+    {"refuse", .target = &faults.refuse},
+    {"spoil", .target = &faults.spoil},
+    {"memory", .number = &faults.memory},
+    {"lost", .number = &faults.lost_at},
+    {"exhausted", .number = &faults.lost_at, .flag = &faults.exhausted},
+    {"write_fills", .flag = &faults.write_fills},
+    {"report", .flag = &faults.report},
+    {0},
+};
+
+static atomic_size_t buffers, commands;
 static atomic_bool lost;
 static cl_mem spoilt; /* the first argument of the kernel to spoil */
 
@@ -57,68 +77,28 @@ static struct target read_target(char *text)
 
 static void read_faults(void)
 {
-    enum {
-        WORK_GROUP,
-        LOCAL_MEMORY,
-        ALLOCATION,
-        SUB_GROUPS,
-        IMAGES,
-        REFUSE,
-        SPOIL,
-        MEMORY,
-        LOST,
-        EXHAUSTED,
-        WRITE_FILLS,
-        REPORT
-    };
-    char *const names[] = {"work_group", "local_memory", "allocation", "no_sub_groups", "no_images", "refuse", "spoil",
-                           "memory",     "lost",         "exhausted",  "write_fills",   "report",    NULL};
     char *rest = strdup(getenv("SHIM") ? getenv("SHIM") : ""); /* names of kernels stay in it */
-    while (rest && *rest) {
-        char *value, *fault = rest;
-        int which = getsubopt(&rest, names, &value);
-        long number = value ? atol(value) : 0;
-        switch (which) {
-        case WORK_GROUP:
-            faults.work_group = (size_t)number;
-            break;
-        case LOCAL_MEMORY:
-            faults.local_memory = (size_t)number;
-            break;
-        case ALLOCATION:
-            faults.allocation = (size_t)number;
-            break;
-        case SUB_GROUPS:
-            faults.no_sub_groups = true;
-            break;
-        case IMAGES:
-            faults.no_images = true;
-            break;
-        case REFUSE:
-            faults.refuse = read_target(value);
-            break;
-        case SPOIL:
-            faults.spoil = read_target(value);
-            break;
-        case MEMORY:
-            faults.memory = number;
-            break;
-        case EXHAUSTED:
-        case LOST:
-            faults.lost_at = number;
-            faults.lost_code = which == LOST ? CL_DEVICE_NOT_AVAILABLE : CL_OUT_OF_RESOURCES;
-            break;
-        case WRITE_FILLS:
-            faults.write_fills = true;
-            break;
-        case REPORT:
-            faults.report = true;
-            break;
-        default:
-            fprintf(stderr, "shim: there is no fault \"%s\"\n", fault);
+    for (char *value; (value = strsep(&rest, ","));) {
+        const char *name = strsep(&value, "=");
+        const struct fault *fault = fault_words;
+        while (fault->name && strcmp(fault->name, name) != 0)
+            fault++;
+        if (fault->number)
+            *fault->number = value ? strtoul(value, NULL, 10) : 0;
+        if (fault->flag)
+            *fault->flag = true;
+        if (fault->target)
+            *fault->target = read_target(value);
+        if (!fault->name && *name) {
+            fprintf(stderr, "shim: there is no fault \"%s\"\n", name);
             abort();
         }
     }
+}
+
+static cl_int lost_code(void)
+{
+    return faults.exhausted ? CL_OUT_OF_RESOURCES : CL_DEVICE_NOT_AVAILABLE;
 }
 
 /* ---- limits ---- */
@@ -202,7 +182,7 @@ static cl_int CL_API_CALL build_program(cl_program program, cl_uint count, const
                                         void(CL_CALLBACK *notify)(cl_program program, void *user_data), void *user_data)
 {
     if (lost)
-        return faults.lost_code;
+        return lost_code();
     char changed[TEXT];
     const char *given = options ? options : "";
     if (faults.refuse.kernel && strstr(given, faults.refuse.option)) {
@@ -238,8 +218,8 @@ static cl_int CL_API_CALL set_kernel_arg(cl_kernel kernel, cl_uint index, size_t
 
 static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *code)
 {
-    long number = ++buffers;
-    cl_int refused = lost                                            ? faults.lost_code
+    size_t number = ++buffers;
+    cl_int refused = lost                                            ? lost_code()
                      : faults.allocation && size > faults.allocation ? CL_INVALID_BUFFER_SIZE
                      : faults.memory && number >= faults.memory      ? CL_MEM_OBJECT_ALLOCATION_FAILURE
                                                                      : CL_SUCCESS;
@@ -268,7 +248,7 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
                                  cl_event *event)
 {
     if (!may_run(queue))
-        return faults.lost_code;
+        return lost_code();
     cl_int code = check_launch(kernel, dimensions, local);
     if (code == CL_SUCCESS)
         code = driver->clEnqueueNDRangeKernel(queue, kernel, dimensions, offset, global, local, count, waits, event);
@@ -282,7 +262,7 @@ static cl_int CL_API_CALL read_buffer(cl_command_queue queue, cl_mem buffer, cl_
                                       size_t size, void *to, cl_uint count, const cl_event *waits, cl_event *event)
 {
     return may_run(queue) ? driver->clEnqueueReadBuffer(queue, buffer, blocking, offset, size, to, count, waits, event)
-                          : faults.lost_code;
+                          : lost_code();
 }
 
 static cl_int CL_API_CALL write_buffer(cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset,
@@ -291,7 +271,7 @@ static cl_int CL_API_CALL write_buffer(cl_command_queue queue, cl_mem buffer, cl
 {
     return may_run(queue)
                ? driver->clEnqueueWriteBuffer(queue, buffer, blocking, offset, size, from, count, waits, event)
-               : faults.lost_code;
+               : lost_code();
 }
 
 static cl_int CL_API_CALL copy_buffer(cl_command_queue queue, cl_mem from, cl_mem to, size_t from_offset,
@@ -300,7 +280,7 @@ static cl_int CL_API_CALL copy_buffer(cl_command_queue queue, cl_mem from, cl_me
 {
     return may_run(queue)
                ? driver->clEnqueueCopyBuffer(queue, from, to, from_offset, to_offset, size, count, waits, event)
-               : faults.lost_code;
+               : lost_code();
 }
 
 static cl_int write_fill(cl_command_queue queue, cl_mem buffer, const char *pattern, size_t pattern_size, size_t offset,
@@ -318,7 +298,7 @@ static cl_int CL_API_CALL fill_buffer(cl_command_queue queue, cl_mem buffer, con
                                       size_t offset, size_t size, cl_uint count, const cl_event *waits, cl_event *event)
 {
     if (!may_run(queue))
-        return faults.lost_code;
+        return lost_code();
     if (faults.write_fills)
         return write_fill(queue, buffer, pattern, pattern_size, offset, size, event);
     return driver->clEnqueueFillBuffer(queue, buffer, pattern, pattern_size, offset, size, count, waits, event);
@@ -330,23 +310,23 @@ static void *CL_API_CALL map_buffer(cl_command_queue queue, cl_mem buffer, cl_bo
 {
     if (may_run(queue))
         return driver->clEnqueueMapBuffer(queue, buffer, blocking, flags, offset, size, count, waits, event, code);
-    *code = faults.lost_code;
+    *code = lost_code();
     return NULL;
 }
 
 static cl_int CL_API_CALL finish(cl_command_queue queue)
 {
-    return lost ? faults.lost_code : driver->clFinish(queue);
+    return lost ? lost_code() : driver->clFinish(queue);
 }
 
 static cl_int CL_API_CALL flush(cl_command_queue queue)
 {
-    return lost ? faults.lost_code : driver->clFlush(queue);
+    return lost ? lost_code() : driver->clFlush(queue);
 }
 
 static void report(void)
 {
-    fprintf(stderr, "shim: %ld commands, %ld buffers\n", commands, buffers);
+    fprintf(stderr, "shim: %zu commands, %zu buffers\n", commands, buffers);
 }
 
 /* ---- what the loader asks for ---- */
