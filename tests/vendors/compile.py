@@ -24,6 +24,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TABLE = HERE / "resources.txt"
 SKIPPED = 77
+VENDORS = compilers.vendors()
+CHIPS = {chip: vendor.name for vendor in VENDORS for chip in vendor.chips}
 
 # As runtime/program.c builds for devices of class GPU.
 COMMON = "-cl-std=CL1.2 -cl-kernel-arg-info -DVEC=4 -DGROUP=64 -DCHUNK=2048".split()
@@ -125,8 +127,7 @@ def write_table(made_by, cells, out):
 
 def order(cell):
     """Rows by their names, chips as compilers have them."""
-    chips = [chip for vendor in compilers.vendors() for chip in vendor.chips]
-    return cell[0][0], chips.index(cell[0][1])
+    return cell[0][0], list(CHIPS).index(cell[0][1])
 
 
 def worse(now, before):
@@ -144,15 +145,11 @@ def compare(cells, made_by):
             print(f"another compiler than the table's, numbers are not compared: {line}")
     complaints = []
     for (row, chip), now in cells.items():
-        if vendor_of(chip) in same:
+        if CHIPS[chip] in same:
             before = table.get((row, chip))
             grown = worse(now, before) if before else ["not in the table: run tests/vendors/compile.py --write"]
             complaints += [f"{row} on {chip}: {', '.join(grown)}"] if grown else []
     return complaints
-
-
-def vendor_of(chip):
-    return next(vendor.name for vendor in compilers.vendors() if chip in vendor.chips)
 
 
 def main():
@@ -164,7 +161,7 @@ def main():
     args = parser.parse_args()
 
     present = []
-    for vendor in compilers.vendors():
+    for vendor in VENDORS:
         missing = vendor.missing()
         print(f"skipped: {missing}" if missing else f"{vendor.versions()}: {' '.join(vendor.chips)}")
         present += [] if missing else [vendor]
