@@ -27,6 +27,7 @@ PYTHON_TABLES = {"open_clip", "siglip", "siglip_new", "siglip_cased"}  # referen
 ASSIGNED = [chr(i) for i in range(1, 0x110000) if unicodedata.category(chr(i)) not in ("Cn", "Cs", "Co")]
 ANY = [i for i in range(1, 0x110000) if not 0xD800 <= i < 0xE000]
 ENTITIES = list(html.entities.html5)
+SCRIPTS = ["".join(chr(i) for i in range(low, low + 60)) for low in (0xc0, 0x391, 0x410, 0x5d0, 0x905, 0x3042, 0x4e00, 0xac00, 0x1f600)]
 EMOJI = ["\U0001f436", "\U0001f3c3\U0001f3fd\u200d\u2640\ufe0f", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1e9\U0001f1ea",
          "\u2764\ufe0f", "\u263a", "\U0001f600", "1\ufe0f\u20e3", "\U0001f3f4\U000e0067\U000e0062\U000e007f"]
 SPECIALS = ["<|startoftext|>", "<|endoftext|>", "<|EndOfText|>", "<start_of_text>", "<end_of_text>", "<START_OF_TEXT>", "[CLS]", "[SEP]", "[MASK]",
@@ -193,9 +194,8 @@ def open_clip(folder):
 def siglip(folder, dummy_prefix=True, **options):
     import sentencepiece
     from transformers import SiglipTokenizer
-    more = ["".join(chr(i) for i in range(low, low + 60)) for low in (0xc0, 0x391, 0x410, 0x5d0, 0x905, 0x3042, 0x4e00, 0xac00, 0x1f600)]
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(captions() + more), model_prefix=str(folder / "spiece"), vocab_size=2000, character_coverage=1.0,
+        sentence_iterator=iter(captions() + SCRIPTS), model_prefix=str(folder / "spiece"), vocab_size=2000, character_coverage=1.0,
         add_dummy_prefix=dummy_prefix, pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2)
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "SiglipTokenizer", "model_max_length": 64, **options}))
     tokenizer = SiglipTokenizer.from_pretrained(folder)
@@ -216,8 +216,7 @@ def gemma_tokenizer():
     blanks = normalizers.Replace(" ", "\u2581")
     trained = Tokenizer(models.BPE())
     trained.normalizer, trained.pre_tokenizer = blanks, pre_tokenizers.Split("\u2581", "merged_with_next")
-    more = ["".join(chr(i) for i in range(low, low + 60)) for low in (0xc0, 0x391, 0x410, 0x5d0, 0x905, 0x3042, 0x4e00, 0xac00, 0x1f600)]
-    trained.train_from_iterator(captions() + more, trainers.BpeTrainer(vocab_size=3000, show_progress=False))
+    trained.train_from_iterator(captions() + SCRIPTS, trainers.BpeTrainer(vocab_size=3000, show_progress=False))
     model = json.loads(trained.to_str())["model"]
     specials, added = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"], ["\n\n", "\r\n", "\u2581\u2581", "\t\t", "##ing", "</s>"]
     tokens = specials + added + [f"<0x{byte:02X}>" for byte in range(256)] + sorted(model["vocab"], key=model["vocab"].get)
