@@ -45,8 +45,10 @@ same in-parts.losses at-once.losses
 
 # ---- a teacher changes what is learnt; what excludes it is said ----
 
-run 0 taught $few --model tiny --dropout 0 --distill-model "$scratch/overfit/model" --batch-size 8 --accum-freq 2
-cmp -s "$scratch/taught/model/model.safetensors" "$scratch/at-once/model/model.safetensors" &&
+pairs="$few --model tiny --dropout 0 --batch-size 8 --accum-freq 2"
+run 0 untaught $pairs
+run 0 taught $pairs --distill-model "$scratch/overfit/model"
+cmp -s "$scratch/taught/model/model.safetensors" "$scratch/untaught/model/model.safetensors" &&
     complain "taught: the teacher changed nothing"
 refuses 2 no-weight "--distill-weight: 0" $few --model tiny --distill-model "$scratch/overfit/model" --distill-weight 0
 refuses 2 no-teacher "excludes --lock-image" $few --model tiny --distill-model "$scratch/overfit/model" --lock-image
