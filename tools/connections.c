@@ -1,11 +1,10 @@
 #include "tools/connections.h"
 
-#include "runtime/util/error.h"
+#include "runtime/util/progress.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 struct mark {
     int socket;
@@ -17,13 +16,6 @@ struct connections {
     pthread_mutex_t lock;
     struct mark *first;
 };
-
-static double seconds_now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 struct connections *connections_new(void)
 {
@@ -64,7 +56,7 @@ void connections_note(void *context, struct MHD_Connection *connection, void **s
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *state = mark = mem_new(1, sizeof *mark);
         mark->socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        mark->begin = seconds_now();
+        mark->begin = clock_seconds();
         add(connections, mark);
     } else if (mark) { /* the socket is still open here, so a cut never meets another's */
         take_out(mark);
@@ -79,13 +71,13 @@ void connections_restart(struct connections *connections, struct MHD_Connection 
     struct mark *mark = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     pthread_mutex_lock(&connections->lock);
     if (mark)
-        mark->begin = seconds_now();
+        mark->begin = clock_seconds();
     pthread_mutex_unlock(&connections->lock);
 }
 
 void connections_cut(struct connections *connections, double seconds)
 {
-    double now = seconds_now();
+    double now = clock_seconds();
     pthread_mutex_lock(&connections->lock);
     for (struct mark *mark = connections->first; mark; mark = mark->next)
         if (now - mark->begin > seconds)

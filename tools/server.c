@@ -1,5 +1,6 @@
 #include "tools/server.h"
 
+#include "runtime/util/progress.h"
 #include "tools/connections.h"
 #include "tools/guard.h"
 #include "tools/listener.h"
@@ -31,13 +32,6 @@ struct server {
     atomic_size_t bodies; /* bytes of all that are held */
     atomic_int exchanges; /* on their way */
 };
-
-static double seconds_now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static const char *header(const struct exchange *exchange, const char *name)
 {
@@ -207,7 +201,7 @@ static void add_to_body(struct exchange *exchange, const char *bytes, size_t cou
 static struct exchange *exchange_new(struct server *server, struct MHD_Connection *connection)
 {
     struct exchange *exchange = mem_new(1, sizeof *exchange);
-    *exchange = (struct exchange){.server = server, .connection = connection, .begin = seconds_now()};
+    *exchange = (struct exchange){.server = server, .connection = connection, .begin = clock_seconds()};
     atomic_fetch_add(&server->exchanges, 1);
     return exchange;
 }
@@ -244,7 +238,7 @@ static void finish(void *context, struct MHD_Connection *connection, void **stat
         return;
     if (exchange->status)
         metrics_count_request(server->metrics, exchange->route ? exchange->route->path : "other", exchange->status,
-                              seconds_now() - exchange->begin);
+                              clock_seconds() - exchange->begin);
     if (exchange->route && exchange->route->free_state)
         exchange->route->free_state(exchange->state);
     drop_body(exchange);
@@ -323,8 +317,8 @@ void server_close(struct server *server)
 {
     if (!server)
         return;
-    double end = seconds_now() + FAREWELL_SECONDS;
-    while (server->daemon && atomic_load(&server->exchanges) > 0 && seconds_now() < end)
+    double end = clock_seconds() + FAREWELL_SECONDS;
+    while (server->daemon && atomic_load(&server->exchanges) > 0 && clock_seconds() < end)
         nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL);
     if (server->daemon)
         MHD_stop_daemon(server->daemon);

@@ -1,5 +1,6 @@
 #include "tools/service.h"
 
+#include "runtime/util/progress.h"
 #include "tools/calibration.h"
 #include "tools/query_rows.h"
 #include "tools/text_cache.h"
@@ -8,7 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     BATCH = 64,         /* asks answered together */
@@ -256,16 +256,9 @@ static int search(struct service *service, struct ask **asks, const float *probe
 
 /* ---- the thread ---- */
 
-static double seconds_now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static int answer(struct service *service, struct ask **asks, size_t n, struct error *err)
 {
-    double begin = seconds_now();
+    double begin = clock_seconds();
     size_t known = 0;
     float *probes = mem_new(n * service->dim, sizeof *probes); // [n, dim]
     int result = 0;
@@ -277,7 +270,7 @@ static int answer(struct service *service, struct ask **asks, size_t n, struct e
     if (result == 0)
         result = search(service, asks, probes, n, err);
     free(probes);
-    metrics_count_batch(service->metrics, n, known, seconds_now() - begin);
+    metrics_count_batch(service->metrics, n, known, clock_seconds() - begin);
     return result;
 }
 
