@@ -38,16 +38,16 @@ static void terms_free(struct terms *terms)
     free(terms->bad);
 }
 
-/* False for a sum that points nowhere. */
-static bool scale_to_unit(float *sum, size_t dim)
+bool query_scale_to_unit(float *sum, size_t dim)
 {
     double squares = 0;
     for (size_t i = 0; i < dim; i++)
         squares += (double)sum[i] * (double)sum[i];
     double length = sqrt(squares);
-    for (size_t i = 0; length > shortest && i < dim; i++)
+    bool points = isfinite(length) && length > shortest;
+    for (size_t i = 0; points && i < dim; i++)
         sum[i] = (float)((double)sum[i] / length);
-    return length > shortest;
+    return points;
 }
 
 static void add_scaled(float *sum, const float *row, float weight, size_t dim)
@@ -85,8 +85,8 @@ static bool add_up(float *row, float *probe, const struct query *query, struct t
         kind->bad++;
     }
     if (probe)
-        scale_to_unit(probe, dim);
-    return readable && (scale_to_unit(row, dim) || say_that_nothing_is_left(query));
+        query_scale_to_unit(probe, dim);
+    return readable && (query_scale_to_unit(row, dim) || say_that_nothing_is_left(query));
 }
 
 int query_rows(float *rows, float *probes, bool *bad, const struct query *queries, size_t n, const struct clip *clip,

@@ -18,4 +18,7 @@
 int query_rows(float *rows, float *probes, bool *bad, const struct query *queries, size_t n, const struct clip *clip,
                const float *mean, const struct encode_options *options, struct error *err) MUST_CHECK;
 
+/* sum [dim] of what is looked for. False for one that points nowhere, which is left as it is. */
+bool query_scale_to_unit(float *sum, size_t dim);
+
 #endif

@@ -5,7 +5,6 @@
 #include "tools/query_rows.h"
 #include "tools/text_cache.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,19 +60,6 @@ static void refuse(struct ask *ask, const char *problem)
     ask->outcome = ASK_REFUSED;
     if (!ask->problem)
         ask->problem = mem_format("%s", problem);
-}
-
-/* False for a vector that points nowhere. */
-static bool scale_to_unit(float *row, size_t dim)
-{
-    double squares = 0;
-    for (size_t i = 0; i < dim; i++)
-        squares += (double)row[i] * (double)row[i];
-    double length = sqrt(squares);
-    bool points = isfinite(length) && length > 1e-4;
-    for (size_t i = 0; points && i < dim; i++)
-        row[i] = (float)((double)row[i] / length);
-    return points;
 }
 
 static void add(float *sum, const float *row, size_t dim)
@@ -181,7 +167,7 @@ static int embed(float *probes, size_t *known, struct service *service, struct a
         memcpy(probes + i * dim, texts + i * 2 * dim + dim, dim * sizeof *probes);
         add_known(row, service, asks[i]);
         bool is_sum = asks[i]->pixels || asks[i]->vector || asks[i]->like; /* texts alone have unit length already */
-        if (asks[i]->outcome == ASK_ANSWERED && is_sum && !scale_to_unit(row, dim))
+        if (asks[i]->outcome == ASK_ANSWERED && is_sum && !query_scale_to_unit(row, dim))
             refuse(asks[i], "what is asked adds up to nothing");
         asks[i]->row = mem_new(dim, sizeof *row);
         memcpy(asks[i]->row, row, dim * sizeof *row);
