@@ -17,14 +17,6 @@ struct settings {
 
 static int check_settings(const struct settings *s, struct error *err)
 {
-    const struct {
-        const char *name;
-        int value, low, high;
-    } ranges[] = {{"clients", s->clients, 4, 65536}, {"max-body", s->body_mib, 1, 1024}};
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-        if (ranges[i].value < ranges[i].low || ranges[i].value > ranges[i].high)
-            return error_set(err, EXIT_USAGE, "--%s %d: must be from %d to %d", ranges[i].name, ranges[i].value,
-                             ranges[i].low, ranges[i].high);
     if (s->token && !guard_is_token(s->token))
         return error_set(err, EXIT_USAGE, "--token: must be at least 8 letters, digits and -._~");
     if (!s->gallery.folder)
@@ -40,8 +32,8 @@ static int read_settings(struct settings *s, int argc, char **argv, struct error
         {"port", OPTION_INT, &s->port, "N", "to listen on; 0: any that is free", 'p'},
         {"token", OPTION_TEXT, &s->token, "TOKEN",
          "that clients must have; other users see it here, not in OCLIP_TOKEN", 0},
-        {"clients", OPTION_INT, &s->clients, "N", "connections at once", 0},
-        {"max-body", OPTION_INT, &s->body_mib, "MIB", "of a request", 0},
+        {"clients", OPTION_INT, &s->clients, "N in [4, 65536]", "connections at once", 0},
+        {"max-body", OPTION_INT, &s->body_mib, "MIB in [1, 1024]", "of a request", 0},
         SESSION_OPTIONS(s->session),
         {0}};
     int first = options_parse("serve", "--gallery DIR", "Serves the search of a folder of pictures over HTTP.", rows,
