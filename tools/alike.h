@@ -15,9 +15,7 @@
 /* rows [dim], of unit length */
 bool alike(const struct photo *a, const float *a_row, const struct photo *b, const float *b_row, size_t dim);
 
-/* The first half of the question: at most ALIKE_BITS of 64 differ. */
-enum { ALIKE_BITS = 6 };
-bool alike_in_look(const struct photo *a, const struct photo *b);
+enum { ALIKE_BITS = 6 }; /* of 64, at most as many differ in the difference hashes */
 
 bool alike_is_copy(const struct photo *a, const struct photo *b); /* byte for byte */
 

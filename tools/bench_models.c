@@ -4,9 +4,9 @@
 #include "runtime/ops/adamw.h"
 #include "runtime/ops/loss_scale.h"
 #include "runtime/util/file.h"
+#include "runtime/util/lines.h"
 #include "runtime/util/random.h"
 #include "tools/bench.h"
-#include "tools/text.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Zero-shot classification of pictures. */
-#include "tools/index.h"
+#include "runtime/util/file.h"
 #include "tools/search.h"
 #include "tools/session.h"
 #include "tools/text.h"

@@ -1,6 +1,6 @@
 /* Embeddings of pictures or texts as a NumPy file. */
+#include "runtime/util/lines.h"
 #include "runtime/util/npy.h"
-#include "tools/index.h"
 #include "tools/session.h"
 #include "tools/text.h"
 

@@ -91,7 +91,7 @@ static void write_pictures(struct html *page, const struct html_section *section
         html_raw(page, "<div class=\"about\"><span class=\"name\" title=\"");
         html_text(page, result->picture);
         html_raw(page, "\">");
-        html_text(page, result->text ? result->text : file_name(result->picture));
+        html_text(page, file_name(result->picture));
         if (result->alike) {
             char text[64];
             snprintf(text, sizeof text, " (+%zu alike)", result->alike);
@@ -107,7 +107,7 @@ static void write_pictures(struct html *page, const struct html_section *section
 
 void html_section(struct html *page, const struct html_section *section)
 {
-    CHECK(section->query_text || section->query_picture, "a section without a query");
+    CHECK(!section->query_text != !section->query_picture, "a section has one query");
     write_query(page, section);
     write_texts(page, section);
     write_pictures(page, section);

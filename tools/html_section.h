@@ -13,13 +13,13 @@
 
 struct html_result {
     const char *picture; /* its path, or NULL for an answer in words */
-    const char *text;    /* the answer; under a picture its caption, NULL for the file's name */
+    const char *text;    /* that answer */
     float score;
     size_t alike; /* near-duplicates of the picture that are not shown */
 };
 
 struct html_section {
-    const char *query_text, *query_picture; /* at least one; a text beside a picture is its caption */
+    const char *query_text, *query_picture; /* one of them */
     const char *note;                       /* one more line under the query, or NULL */
     const struct html_result *results;      // [count], best first
     int count;

@@ -2,8 +2,8 @@
 #include "tools/retriever.h"
 
 #include "models/files/captions.h"
+#include "runtime/util/lines.h"
 #include "tools/query_rows.h"
-#include "tools/text.h"
 
 #include <spawn.h>
 #include <stdio.h>

@@ -29,7 +29,7 @@ struct service {
     struct error failure;
 
     /* The thread's own. */
-    struct calibration calibration; /* made with the first text */
+    struct calibration calibration; /* made with the first batch */
     struct text_cache *cache;       /* of rows, and behind each its probe */
     bool *only;                     // [pictures]
 };

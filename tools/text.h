@@ -6,7 +6,6 @@
 #ifndef OCLIP_TEXT_H
 #define OCLIP_TEXT_H
 
-#include "runtime/util/lines.h"
 #include "runtime/util/json.h"
 
 /* A JSON string; what is no UTF-8 (file names may be anything) becomes U+FFFD, a byte each. */
