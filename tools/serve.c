@@ -43,25 +43,31 @@ static int read_settings(struct settings *s, int argc, char **argv, struct error
     return first == argc ? 0 : error_set(err, EXIT_USAGE, "%s: serve takes no words", argv[first]);
 }
 
-/* Every thread inherits that these are blocked; wait_for_end takes them. */
-static sigset_t block_signals(void)
+static volatile sig_atomic_t stop_requested;
+static void request_stop(int signal_number)
 {
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    sigprocmask(SIG_BLOCK, &ends, NULL);
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+/* Any thread may take them, the driver's too. */
+static void take_signals(void)
+{
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-    return ends;
 }
 
-static void wait_for_end(struct server *server, struct service *service, const sigset_t *ends)
+static void wait_for_end(struct server *server, struct service *service)
 {
-    while (sigtimedwait(ends, NULL, &(struct timespec){.tv_sec = 1}) < 0 && !service_has_failed(service))
+    while (!stop_requested && !service_has_failed(service)) {
+        nanosleep(&(struct timespec){.tv_sec = 1}, NULL); /* a signal ends it early */
         server_look_after(server);
+    }
 }
 
-static int run(const struct settings *s, const struct collection *pictures, const sigset_t *ends, struct error *err)
+static int run(const struct settings *s, const struct collection *pictures, struct error *err)
 {
     size_t length = strlen(s->gallery.folder), folder_length = length + (s->gallery.folder[length - 1] != '/');
     struct metrics *metrics = metrics_new();
@@ -84,11 +90,12 @@ static int run(const struct settings *s, const struct collection *pictures, cons
                                        .context = &context};
     struct server *server = NULL;
     struct error failure;
+    take_signals(); /* until now they end the program: an index loses nothing */
     int result = server_open(&server, &listening, metrics, err);
     if (result == 0) {
         puts(server_url(server));
         fflush(stdout);
-        wait_for_end(server, context.service, ends);
+        wait_for_end(server, context.service);
         server_quiesce(server);
     }
     server_close(server);
@@ -100,14 +107,14 @@ static int run(const struct settings *s, const struct collection *pictures, cons
     return result;
 }
 
-static int serve(const struct settings *s, const sigset_t *ends, struct error *err)
+static int serve(const struct settings *s, struct error *err)
 {
     struct gallery gallery;
     struct collection pictures;
     if (gallery_open(&gallery, &s->session, &s->gallery, err) != 0)
         return -1;
     collection_fill(&pictures, s->session.dev, &gallery.paths, gallery.photos, gallery.rows, gallery.dim);
-    int result = run(s, &pictures, ends, err);
+    int result = run(s, &pictures, err);
     collection_free(&pictures);
     return result;
 }
@@ -118,8 +125,7 @@ int main(int argc, char **argv)
     struct settings s = {.host = "127.0.0.1", .port = 8080, .clients = 256, .body_mib = 16};
     if (read_settings(&s, argc, argv, &err) != 0 || session_open(&s.session, &err) != 0)
         return error_report(&err);
-    sigset_t ends = block_signals();
-    int result = serve(&s, &ends, &err);
+    int result = serve(&s, &err);
     session_close(&s.session);
     return result == 0 ? EXIT_OK : error_report(&err);
 }
