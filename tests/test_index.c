@@ -36,6 +36,20 @@ static void a_moved_picture_keeps_its_embedding(void **state)
     world_expect(w, w->model, WORLD_PICTURES + 1, 0, 2, 1, 0);
 }
 
+static void copies_are_encoded_once(void **state)
+{
+    struct world *w = *state;
+    world_put(w, "wide.jpg", "a copy.jpg");
+    world_put(w, "wide.jpg", "z copy.jpg");
+    free(scratch_file(w->gallery, "m.jpg", "no picture", 10));
+    free(scratch_file(w->gallery, "n.jpg", "a copy of ", 10)); /* as large, but another one */
+    world_expect(w, w->model, WORLD_PICTURES + 2, WORLD_PICTURES + 2, 2, 0, 2);
+    world_expect(w, w->model, WORLD_PICTURES + 2, 0, 0, 0, 2);
+    world_put(w, "cmyk.jpg", "b.jpg");
+    world_put(w, "cmyk.jpg", "c.jpg");
+    world_expect(w, w->model, WORLD_PICTURES + 4, 1, 1, 0, 2);
+}
+
 static void an_unreadable_picture_shifts_no_other(void **state)
 {
     struct world *w = *state;
@@ -174,6 +188,7 @@ int main(void)
         GALLERY_TEST(pictures_are_encoded_once),
         GALLERY_TEST(new_changed_and_deleted_pictures),
         GALLERY_TEST(a_moved_picture_keeps_its_embedding),
+        GALLERY_TEST(copies_are_encoded_once),
         GALLERY_TEST(an_unreadable_picture_shifts_no_other),
         GALLERY_TEST(another_model_encodes_all_again),
         GALLERY_TEST(the_index_of_another_model_is_not_loaded),

@@ -1,6 +1,7 @@
 #include "tools/index_parts.h"
 
 #include "models/files/stored_dtype.h"
+#include "runtime/util/names.h"
 #include "runtime/util/progress.h"
 #include "tools/walk.h"
 
@@ -15,16 +16,21 @@ struct plan {
     struct walk walk;
     const struct walk_file **changed; // [changed_count], new ones too
     size_t changed_count;
+    const struct walk_file **copies; // [copy_count] of the changed ones: of a content that is about to be encoded
+    size_t copy_count;
+    struct names contents; /* their hashes, where other files are as large */
     struct string_list removed;
-    sqlite3_int64 *sizes; // [known], of the files in the index, ascending
-    size_t known, capacity;
+    sqlite3_int64 *sizes; // [size_count] that several files have, in the index or changed; ascending
+    size_t size_count, capacity;
 };
 
 static void plan_free(struct plan *plan)
 {
     walk_free(&plan->walk);
     string_list_free(&plan->removed);
+    names_free(&plan->contents);
     free(plan->changed);
+    free(plan->copies);
     free(plan->sizes);
 }
 
@@ -36,11 +42,25 @@ static int compare_sizes(const void *a, const void *b)
 
 static void add_size(struct plan *plan, sqlite3_int64 size)
 {
-    if (plan->known == plan->capacity) {
+    if (plan->size_count == plan->capacity) {
         plan->capacity = plan->capacity ? 2 * plan->capacity : 1024;
         plan->sizes = mem_grow(plan->sizes, plan->capacity, sizeof *plan->sizes);
     }
-    plan->sizes[plan->known++] = size;
+    plan->sizes[plan->size_count++] = size;
+}
+
+/* Leaves those sizes that several files have, each once. */
+static void sort_sizes(struct plan *plan)
+{
+    size_t kept = 0, count = plan->size_count;
+    qsort(plan->sizes, count, sizeof *plan->sizes, compare_sizes);
+    for (size_t i = 0, next; i < count; i = next) {
+        for (next = i + 1; next < count && plan->sizes[next] == plan->sizes[i];)
+            next++;
+        if (next - i > 1)
+            plan->sizes[kept++] = plan->sizes[i];
+    }
+    plan->size_count = kept;
 }
 
 /* Holds the folder against the index, both in the order of their paths. */
@@ -48,6 +68,7 @@ static void compare_with_folder(struct plan *plan, struct index *index)
 {
     const struct walk_file *file = plan->walk.files, *end = file + plan->walk.count;
     plan->changed = mem_new(plan->walk.count, sizeof *plan->changed);
+    plan->copies = mem_new(plan->walk.count, sizeof *plan->copies);
     sqlite3_stmt *known = database_prepare(&index->db, "SELECT path, size, mtime_ns FROM files ORDER BY path");
     while (database_step(&index->db, known)) {
         const char *path = index_path(known, 0);
@@ -66,8 +87,10 @@ static void compare_with_folder(struct plan *plan, struct index *index)
     while (file < end)
         plan->changed[plan->changed_count++] = file++;
     sqlite3_finalize(known);
-    if (plan->known)
-        qsort(plan->sizes, plan->known, sizeof *plan->sizes, compare_sizes);
+    for (size_t i = 0; i < plan->changed_count; i++)
+        add_size(plan, plan->changed[i]->size);
+    if (plan->changed_count)
+        sort_sizes(plan);
 }
 
 static int make_plan(struct plan *plan, struct index *index, struct error *err)
@@ -151,11 +174,20 @@ static void remove_file(struct index *index, const char *path)
 
 /* ---- files whose content is known ---- */
 
-/* Only a file as large as one in the index can be one that was moved or touched. */
+/* Only a file as large as another one can be that one moved, touched or copied. */
 static bool may_be_known(const struct plan *plan, const struct walk_file *file)
 {
     sqlite3_int64 size = file->size;
-    return plan->known && bsearch(&size, plan->sizes, plan->known, sizeof size, compare_sizes);
+    return plan->size_count && bsearch(&size, plan->sizes, plan->size_count, sizeof size, compare_sizes);
+}
+
+/* Whether an earlier file had this content. */
+static bool is_met_again(struct plan *plan, const struct hash *hash)
+{
+    char name[HASH_TEXT];
+    hash_text(name, *hash);
+    size_t met = plan->contents.list.count;
+    return (size_t)names_add(&plan->contents, name) < met;
 }
 
 static bool hash_file(struct hash *hash, const struct index *index, const struct walk_file *file)
@@ -166,8 +198,10 @@ static bool hash_file(struct hash *hash, const struct index *index, const struct
     return is_read;
 }
 
-/* Takes the known ones of files [count <= GROUP] out and stores where they are now; returns how many are left. */
-static size_t take_known(const struct walk_file **files, size_t count, const struct plan *plan, struct index *index)
+/* Takes the known ones of files [count <= GROUP] out and stores where they are now, and puts copies aside; returns how
+ * many are left. */
+static size_t take_known(size_t *moved, const struct walk_file **files, size_t count, struct plan *plan,
+                         struct index *index)
 {
     struct hash hashes[GROUP];
     bool hashed[GROUP]; /* before the transaction: others should not wait for this disk */
@@ -177,8 +211,11 @@ static size_t take_known(const struct walk_file **files, size_t count, const str
     database_begin(&index->db);
     for (size_t i = 0; i < count; i++) {
         sqlite3_int64 picture = hashed[i] ? find_picture(index, &hashes[i]) : 0;
+        *moved += picture != 0;
         if (picture)
             store_file(index, files[i], picture);
+        else if (hashed[i] && is_met_again(plan, &hashes[i]))
+            plan->copies[plan->copy_count++] = files[i];
         else
             files[kept++] = files[i];
     }
@@ -189,15 +226,14 @@ static size_t take_known(const struct walk_file **files, size_t count, const str
 /* Keeps among the changed files only those that must be encoded. */
 static int keep_unknown(size_t *moved, struct plan *plan, struct index *index, bool quiet, struct error *err)
 {
-    size_t kept = 0, total = plan->known ? plan->changed_count : 0;
+    size_t kept = 0, total = plan->size_count ? plan->changed_count : 0;
     struct progress bar = progress_begin("looking for moved files", (long)total, "files", quiet);
     for (size_t done = 0; done < total;) {
         size_t count = total - done < GROUP ? total - done : GROUP;
-        size_t left = take_known(plan->changed + done, count, plan, index);
+        size_t left = take_known(moved, plan->changed + done, count, plan, index);
         memmove(plan->changed + kept, plan->changed + done, left * sizeof *plan->changed);
         kept += left;
         done += count;
-        *moved += count - left;
         progress_step(&bar, (long)done, "%s", "");
     }
     if (total)
@@ -283,7 +319,8 @@ static int encode_chunk(struct index_changes *changes, struct index *index, cons
 static int encode_changed(struct index_changes *changes, struct index *index, const struct clip *clip,
                           const struct plan *plan, const struct encode_options *options, struct error *err)
 {
-    size_t size = 2 * (options->batch_size ? (size_t)options->batch_size : 32), total = plan->changed_count;
+    size_t size = 2 * (options->batch_size ? (size_t)options->batch_size : 32), total = plan->changed_count,
+           closed = changes->closed_files;
     struct progress bar = progress_begin(options->label, (long)total, "photos", options->quiet);
     int result = 0;
     for (size_t done = 0; result == 0 && done < total;) {
@@ -298,11 +335,24 @@ static int encode_changed(struct index_changes *changes, struct index *index, co
         progress_step(&bar, (long)done, "%s", "");
     }
     progress_end(&bar);
-    changes->encoded = total - changes->closed_files;
+    changes->encoded += total - (changes->closed_files - closed);
     return result;
 }
 
 /* ---- the whole ---- */
+
+/* The copies are next. Mostly what they are copies of is in the index now; if that went away meanwhile, the first of
+ * them is encoded. */
+static bool turn_to_copies(struct plan *plan)
+{
+    const struct walk_file **done = plan->changed;
+    plan->changed = plan->copies;
+    plan->changed_count = plan->copy_count;
+    plan->copies = done;
+    plan->copy_count = 0;
+    names_free(&plan->contents);
+    return plan->changed_count > 0;
+}
 
 /* What is left without a file goes, too. */
 static int remove_gone(struct index *index, const struct plan *plan, bool changed, struct error *err)
@@ -326,9 +376,11 @@ int index_update(struct index_changes *changes, struct index *index, const struc
     if (index_claim(&changes->was_of_another_model, index, clip, err) != 0 || make_plan(&plan, index, err) != 0)
         goto done;
     bool changed = plan.changed_count + plan.removed.count > 0;
-    if (keep_unknown(&changes->moved, &plan, index, options->quiet, err) != 0 ||
-        encode_changed(changes, index, clip, &plan, options, err) != 0)
-        goto done;
+    do {
+        if (keep_unknown(&changes->moved, &plan, index, options->quiet, err) != 0 ||
+            encode_changed(changes, index, clip, &plan, options, err) != 0)
+            goto done;
+    } while (turn_to_copies(&plan));
     changes->removed = plan.removed.count;
     changes->closed_folders = plan.walk.closed.count;
     changes->folder_links = plan.walk.folder_links;
