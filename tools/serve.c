@@ -50,10 +50,10 @@ static void request_stop(int signal_number)
     stop_requested = 1;
 }
 
-/* Any thread may take them, the driver's too. */
+/* Any thread may take them, the driver's too. A second one ends the program at once. */
 static void take_signals(void)
 {
-    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = request_stop, .sa_flags = SA_RESTART | SA_RESETHAND};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
@@ -97,6 +97,7 @@ static int run(const struct settings *s, const struct collection *pictures, stru
         fflush(stdout);
         wait_for_end(server, context.service);
         server_quiesce(server);
+        service_stop(context.service); /* a server that closes may have no client waiting */
     }
     server_close(server);
     if (service_close(context.service, &failure) != 0 && result == 0) {

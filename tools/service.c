@@ -348,15 +348,22 @@ bool service_has_failed(struct service *service)
     return has_failed;
 }
 
+void service_stop(struct service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    bool was_stopped = service->is_closing;
+    service->is_closing = true;
+    pthread_cond_signal(&service->change);
+    pthread_mutex_unlock(&service->lock);
+    if (!was_stopped)
+        pthread_join(service->thread, NULL);
+}
+
 int service_close(struct service *service, struct error *err)
 {
     if (!service)
         return 0;
-    pthread_mutex_lock(&service->lock);
-    service->is_closing = true;
-    pthread_cond_signal(&service->change);
-    pthread_mutex_unlock(&service->lock);
-    pthread_join(service->thread, NULL);
+    service_stop(service);
     int result = service->has_failed ? -1 : 0;
     if (result != 0)
         *err = service->failure;

@@ -8,7 +8,8 @@
  *     if (!service_take(service, ask)) ...                       // too many wait: the ask stays the caller's
  *     // later, on the service's thread: ask->done(ask); then ask->outcome, ask->found and ask->row tell the answer
  *     ask_free(ask);
- *     if (service_close(service, &err) != 0) return -1;          // answers what waits still
+ *     service_stop(service);                                     // answers what waits still, takes no more
+ *     if (service_close(service, &err) != 0) return -1;
  *
  * Texts of a batch go through the text tower together, pictures through the image tower, and one search serves all
  * that have no filter. An answer does not depend on what else is in its batch, but for rounding. Until done is called,
@@ -70,7 +71,9 @@ struct service *service_open(const struct service_options *options, struct metri
 bool service_take(struct service *service, struct ask *ask) MUST_CHECK;
 bool service_has_failed(struct service *service); /* the device was lost: nothing can be answered any more */
 
-/* Fails with what the device said when it was lost. NULL is fine. */
+void service_stop(struct service *service);
+
+/* Stops it first. Fails with what the device said when it was lost. NULL is fine. */
 int service_close(struct service *service, struct error *err) MUST_CHECK;
 
 #endif
