@@ -19,6 +19,7 @@ struct settings {
     struct option_list images;
     int top, like;
     bool unfold, zeros, opens;
+    float least; /* of --min-score; the lowest number unless it is one */
     bool dedupe; /* no option: the first word */
 };
 
@@ -35,9 +36,8 @@ static int read_min_score(float *least, const char *text, struct error *err)
     return 0;
 }
 
-static int check_settings(const struct settings *s, struct error *err)
+static int check_settings(struct settings *s, struct error *err)
 {
-    float least;
     if (s->top < 1)
         return error_set(err, EXIT_USAGE, "--top %d: must be at least 1", s->top);
     if (s->dedupe && !s->gallery.folder)
@@ -48,7 +48,7 @@ static int check_settings(const struct settings *s, struct error *err)
         return error_set(err, EXIT_USAGE, "--json and --zeros: one form of output only");
     if (strcmp(s->pictures, "always") == 0 && !draw_is_built_in())
         return error_set(err, EXIT_USAGE, "--pictures always: this oclip was built without libchafa (libchafa-dev)");
-    return read_min_score(&least, s->min_score, err);
+    return read_min_score(&s->least, s->min_score, err);
 }
 
 static int read_settings(struct settings *s, int argc, char **argv, struct error *err)
@@ -197,6 +197,7 @@ static struct retriever retriever_of(const struct settings *s)
     bool draw = strcmp(s->pictures, "always") == 0 || (terminal && strcmp(s->pictures, "auto") == 0);
     struct retriever retriever = {.clip = s->session.clip,
                                   .top = (size_t)s->top,
+                                  .least = s->least,
                                   .calibrated = strcmp(s->min_score, "auto") == 0,
                                   .unfolded = s->unfold,
                                   .form = s->session.json ? ANSWER_JSON
@@ -213,8 +214,7 @@ static int search(struct settings *s, char **words, int word_count, struct error
     struct retriever retriever = retriever_of(s);
     struct html page;
     int result = -1;
-    if (read_min_score(&retriever.least, s->min_score, err) != 0 ||
-        (s->gallery.folder && open_gallery(&retriever, s, err) != 0) ||
+    if ((s->gallery.folder && open_gallery(&retriever, s, err) != 0) ||
         (s->captions && retriever_read_texts(&retriever, s->captions, err) != 0) ||
         (s->html && begin_page(&page, &retriever, s, err) != 0))
         goto done;
