@@ -82,17 +82,12 @@ static int read_source(struct dataset *data, struct part *part, bool *has_splits
     return result;
 }
 
-/* Sources are joined by "::". */
 static int read_part(struct dataset *data, struct part *part, bool *has_splits, const char *sources, const char *split,
                      const struct settings *settings, struct bad_samples *bad, struct error *err)
 {
     int result = 0;
-    for (const char *end; result == 0 && sources; sources = end ? end + 2 : NULL) {
-        end = strstr(sources, "::");
-        char *path = mem_format("%.*s", (int)(end ? (size_t)(end - sources) : strlen(sources)), sources);
+    for (char *path; result == 0 && (path = stream_next_source(&sources)); free(path))
         result = read_source(data, part, has_splits, path, split, settings, bad, err);
-        free(path);
-    }
     return result;
 }
 

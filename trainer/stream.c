@@ -8,8 +8,7 @@ enum { BUFFER_FIRST = 1000, BUFFER_FULL = 5000 };
 
 /* ---- sources and their factors ---- */
 
-/* The part of a text joined by "::" that begins at *at, which moves behind it; NULL behind the last. Caller frees. */
-static char *next_part(const char **at)
+char *stream_next_source(const char **at)
 {
     if (!*at)
         return NULL;
@@ -21,7 +20,7 @@ static char *next_part(const char **at)
 
 static int next_factor(double *factor, const char **at, const char *factors, struct error *err)
 {
-    char *part = next_part(at), *end = part;
+    char *part = stream_next_source(at), *end = part;
     *factor = part ? strtod(part, &end) : -1;
     bool right = part && end != part && !*end && isfinite(*factor) && *factor > 0;
     free(part);
@@ -36,7 +35,7 @@ static int list_shards(struct stream *stream, const char *sources, const char *f
     int result = 0;
     double sum = 0, factor = 1;
     const char *factors_at = factors;
-    for (char *part; result == 0 && (part = next_part(&sources)); free(part)) {
+    for (char *part; result == 0 && (part = stream_next_source(&sources)); free(part)) {
         size_t before = stream->shards.count;
         result = factors ? next_factor(&factor, &factors_at, factors, err) : 0;
         if (result == 0)

@@ -50,4 +50,7 @@ int stream_next(struct stream_sample *sample, struct stream *stream, struct bad_
                 struct error *err) MUST_CHECK;
 void stream_close(struct stream *stream);
 
+/* The part of a text joined by "::" that begins at *at, which moves behind it; NULL behind the last. Caller frees. */
+char *stream_next_source(const char **at);
+
 #endif
