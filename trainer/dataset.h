@@ -2,8 +2,8 @@
  *
  *     struct dataset data;
  *     if (dataset_open(&data, &settings, &bad, &err) != 0) return -1;
- *     data.photos[data.train.photos[0]]                       // a path
- *     data.texts[data.first_text[p] ... data.first_text[p + 1])   // its captions, through text_order
+ *     data.photos.items[p = data.train.photos[0]]                           // a path
+ *     data.texts.items[data.first_text[p] ... data.first_text[p + 1] - 1]   // its captions
  *
  * Photos that are missing are reported and left out together with their captions; no other photo shifts. Of shards with
  * --train-num-samples only the validation set is read at the start, and training samples come from `stream`.

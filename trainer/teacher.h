@@ -1,7 +1,7 @@
 /* A model whose similarities a run learns from besides its own pairs (distillation).
  *
- *     if (teacher_open(&t->teacher, t, &err) != 0) ...            // --distill-model; nothing without it
- *     teacher_look(&options, &t->teacher, t->tape, batch, part);  // fills in what the loss wants of a teacher
+ *     if (teacher_open(&t->teacher, t->clip, &t->settings, &err) != 0) ... // --distill-model; nothing without it
+ *     teacher_look(&options, &t->teacher, t->tape, batch, part);           // fills in what the loss wants of a teacher
  *     teacher_close(&t->teacher);
  */
 #ifndef OCLIP_TEACHER_H
