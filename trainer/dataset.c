@@ -144,7 +144,7 @@ static int open_stream(struct dataset *data, const struct settings *settings, st
     }
     data->stream = stream;
     data->train.photo_count = settings->train_num_samples;
-    return settings->model && strcmp(settings->model, "tiny") == 0 ? add_first_texts(data, bad, err) : 0;
+    return settings_is_tiny(settings) ? add_first_texts(data, bad, err) : 0;
 }
 
 static int open_train(struct dataset *data, bool *has_splits, const struct settings *settings, struct bad_samples *bad,

@@ -33,7 +33,7 @@ static int open_saved_model(struct trainer *t, struct error *err)
 static int open_model(struct trainer *t, struct error *err)
 {
     const struct settings *s = &t->settings;
-    bool tiny = s->model && strcmp(s->model, "tiny") == 0;
+    bool tiny = settings_is_tiny(s);
     if (s->model && !tiny)
         return open_saved_model(t, err);
     if (!tiny && !s->image_model)
@@ -68,7 +68,7 @@ static int open_model(struct trainer *t, struct error *err)
 static void set_training(struct trainer *t)
 {
     t->clip->image_head.dropout = t->clip->text_head.dropout = (float)t->settings.dropout;
-    if (t->settings.no_tower_dropout)
+    if (t->settings.dropout == 0)
         t->clip->text.config.blocks.dropout = t->clip->text.blocks.config.dropout = 0;
     clip_checkpoint_blocks(t->clip, t->settings.grad_checkpointing);
 }
@@ -90,8 +90,8 @@ static int leave_out(struct trainer *t, const bool *bad, struct error *err)
 static int open_features(struct trainer *t, struct error *err)
 {
     const struct settings *s = &t->settings;
-    bool standardise = t->clip->image_head.kind == HEAD_MLP && !s->seed_faults && strcmp(s->recipe, "default") == 0;
-    bool saved = s->model && strcmp(s->model, "tiny") != 0; /* its heads take raw features */
+    bool standardise = t->clip->image_head.kind == HEAD_MLP && !s->seed_faults;
+    bool saved = s->model && !settings_is_tiny(s); /* its heads take raw features */
     if (s->augments && s->lock_image)
         report_note(t, "--aug-cfg makes each photo new in each epoch: --lock-image's features are not cached");
     if (t->data.stream && (s->lock_image || s->lock_text))

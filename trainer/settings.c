@@ -155,6 +155,11 @@ static int parse(struct settings *s, int argc, char **argv, struct error *err)
     return 0;
 }
 
+bool settings_is_tiny(const struct settings *s)
+{
+    return s->model && strcmp(s->model, "tiny") == 0;
+}
+
 /* R4j4n/OpenAI-CLIP-in-PyTorch: what its recipe fixes where the command line does not. */
 static void apply_seed_recipe(struct settings *s)
 {
@@ -178,7 +183,7 @@ static void apply_seed_recipe(struct settings *s)
 /* Heads over cached features train in seconds and overfit soon; whole towers want small steps. */
 static void apply_default_recipe(struct settings *s)
 {
-    bool heads_only = s->lock_image && s->lock_text, scratch = s->model && strcmp(s->model, "tiny") == 0;
+    bool heads_only = s->lock_image && s->lock_text, scratch = settings_is_tiny(s);
     double rate = s->lr >= 0 ? s->lr : scratch ? 1e-3 : s->lora_rank > 0 ? 2e-4 : 1e-5;
     s->val_split = s->val_split < 0 ? 0.2 : s->val_split;
     s->batch_size = s->batch_size < 0 ? (heads_only ? 256 : 32) : s->batch_size;
@@ -309,7 +314,6 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         apply_seed_recipe(s);
     else
         apply_default_recipe(s);
-    s->no_tower_dropout = s->dropout == 0;
     return check(s, err);
 }
 

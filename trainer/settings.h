@@ -45,9 +45,8 @@ struct settings {
     int lora_rank;                     /* of updates that towers which are not locked are trained by; 0: none */
     double lora_alpha;
     const char *lora_targets;
-    double dropout; /* of the heads */
+    double dropout; /* of the heads; 0: nor have the towers any */
     bool grad_checkpointing;
-    bool no_tower_dropout;
     bool seed_faults; /* --recipe seed: raw logit scale, embeddings not normalised in the loss */
     /* optimisation */
     int batch_size, accum_freq; /* pairs that the towers see at a time; so many times as many make a step */
@@ -76,6 +75,7 @@ struct settings {
 int settings_read(struct settings *settings, int argc, char **argv, struct error *err) MUST_CHECK;
 
 int settings_step_pairs(const struct settings *settings); /* pairs of a step */
+bool settings_is_tiny(const struct settings *settings);   /* --model tiny: from scratch, not a folder */
 
 /* All options as they were decided, one a line (options_write). */
 int settings_write(const struct settings *settings, const char *path, struct error *err) MUST_CHECK;
