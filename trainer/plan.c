@@ -83,23 +83,23 @@ static bool fits(struct trainer *t, const struct batch *batch, size_t *peak)
     return device_finish(t->dev, &ignored) == 0;
 }
 
+static bool way_fits(struct trainer *t, const struct batch *batch, int pairs, struct way way, size_t *peak)
+{
+    go(t, pairs, way);
+    return fits(t, batch, peak);
+}
+
 /* The first way that fits, fastest first. Without checkpoints parts of a step come before any with. */
 static bool find_way(struct trainer *t, const struct batch *batch, int pairs, size_t *peak)
 {
-    for (int round = 0; round < 2; round++) {
-        for (int parts = 1; parts <= pairs / 2; parts++) {
-            if (pairs % parts != 0 || (parts > 1 && t->images.rows && t->texts.rows))
-                continue;
-            go(t, pairs, (struct way){parts, round > 0});
-            if (fits(t, batch, peak))
+    if (way_fits(t, batch, pairs, (struct way){1, false}, peak) ||
+        way_fits(t, batch, pairs, (struct way){1, true}, peak))
+        return true;
+    bool splits = !t->images.rows || !t->texts.rows; /* features that are cached leave nothing to run in parts */
+    for (int checkpointing = 0; splits && checkpointing < 2; checkpointing++)
+        for (int parts = 2; parts <= pairs / 2; parts++)
+            if (pairs % parts == 0 && way_fits(t, batch, pairs, (struct way){parts, checkpointing}, peak))
                 return true;
-            if (parts > 1 || round > 0)
-                continue;
-            go(t, pairs, (struct way){1, true});
-            if (fits(t, batch, peak))
-                return true;
-        }
-    }
     return false;
 }
 
