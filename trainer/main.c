@@ -25,8 +25,7 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
     int first_step = t->position.step;
     if (trainer_epoch(t, &stop_requested, err) != 0)
         return -1;
-    double rate = t->settings.lr_head * schedule_factor(&t->schedule, t->position.step);
-    report_flush(t, rate);
+    report_flush(t);
     if (soundness_check(t, err) != 0)
         return -1;
     if (stop_requested)
@@ -36,7 +35,7 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
     t->all_seconds += seconds;
     if (trainer_evaluate(t, evaluation, err) != 0)
         return -1;
-    report_epoch(t, evaluation, seconds, (t->position.step - first_step) * settings_step_pairs(&t->settings), rate);
+    report_epoch(t, evaluation, seconds, (t->position.step - first_step) * settings_step_pairs(&t->settings));
     report_page(t, false);
     schedule_epoch_done(&t->schedule, evaluation->loss);
     t->position.epoch++;

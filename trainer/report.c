@@ -86,6 +86,17 @@ static void report_skipped(struct trainer *t)
     t->skipped = skipped;
 }
 
+/* The heads' learning rate in a step of the run, counted from 1. */
+static double rate_of(const struct trainer *t, int step)
+{
+    return t->settings.lr_head * schedule_factor(&t->schedule, step - 1);
+}
+
+static double mean_loss(const struct trainer *t)
+{
+    return t->epoch_losses ? t->epoch_loss / t->epoch_losses : 0;
+}
+
 static void write_scalar(struct trainer *t, const char *tag, int step, double value)
 {
     if (t->events)
@@ -99,7 +110,7 @@ static void record_steps(struct trainer *t, const float *steps)
     double pairs_per_s = seconds > 0 ? t->unlogged * settings_step_pairs(&t->settings) / seconds : 0;
     for (int i = 0; i < t->unlogged; i++) {
         int step = t->position.step - t->unlogged + 1 + i;
-        double rate = t->settings.lr_head * schedule_factor(&t->schedule, step - 1);
+        double rate = rate_of(t, step);
         double loss = (double)steps[i * STEP_GUARD_NUMBERS + STEP_GUARD_LOSS];
         record_write(t->steps, json_pack("{s:i, s:i, s:o, s:f, s:f}", "step", step, "epoch", t->position.epoch + 1,
                                          "loss", record_number(loss), "lr", rate, "pairs_per_s", pairs_per_s));
@@ -113,19 +124,19 @@ static void record_steps(struct trainer *t, const float *steps)
 }
 
 /* Fetches the losses of all steps since the last line: the only place where training waits for the device. */
-void report_flush(struct trainer *t, double rate)
+void report_flush(struct trainer *t)
 {
     if (t->unlogged == 0)
         return;
-    float steps[2 * LOSS_SLOTS]; // [unlogged, 2]
+    float steps[LOSS_SLOTS * STEP_GUARD_NUMBERS]; // [unlogged, STEP_GUARD_NUMBERS]
     int sound;
-    buffer_download(steps, t->losses->buffer, 0, (size_t)t->unlogged * 2 * sizeof *steps);
+    buffer_download(steps, t->losses->buffer, 0, (size_t)t->unlogged * STEP_GUARD_NUMBERS * sizeof *steps);
     if (device_failed(t->dev))
         return;
     double sum = soundness_count(&sound, t, steps, t->unlogged);
     char text[160];
     snprintf(text, sizeof text, "epoch %d step %d loss %.6f lr %.3g", t->position.epoch + 1, t->position.step,
-             sum / sound, rate);
+             sum / sound, rate_of(t, t->position.step));
     write_log(t, text);
     report_skipped(t);
     record_steps(t, steps);
@@ -135,14 +146,13 @@ void report_flush(struct trainer *t, double rate)
     t->logged_at = clock_seconds();
 }
 
-void report_step(struct trainer *t, double rate)
+void report_step(struct trainer *t)
 {
-    bool due = t->settings.log_every > 0 ? t->unlogged >= t->settings.log_every
-                                         : clock_seconds() - t->logged_at > 1 || t->unlogged == LOSS_SLOTS;
+    bool due = t->settings.log_every > 0 ? t->unlogged >= t->settings.log_every : clock_seconds() - t->logged_at > 1;
     if (due || t->unlogged == LOSS_SLOTS)
-        report_flush(t, rate);
-    double loss = t->epoch_losses ? t->epoch_loss / t->epoch_losses : 0;
-    progress_step(&t->bar, t->position.step, "epoch %d  loss %.3f  lr %.2g", t->position.epoch + 1, loss, rate);
+        report_flush(t);
+    progress_step(&t->bar, t->position.step, "epoch %d  loss %.3f  lr %.2g", t->position.epoch + 1, mean_loss(t),
+                  rate_of(t, t->position.step));
 }
 
 /* Validation figures are left out where nothing is held out. */
@@ -175,15 +185,16 @@ void report_recall(char *text, size_t room, const struct evaluation *e)
              100 * i2t[1], 100 * i2t[2], 100 * t2i[0], 100 * t2i[1], 100 * t2i[2]);
 }
 
-void report_epoch(struct trainer *t, const struct evaluation *e, double seconds, int pairs, double rate)
+void report_epoch(struct trainer *t, const struct evaluation *e, double seconds, int pairs)
 {
-    double loss = t->epoch_losses ? t->epoch_loss / t->epoch_losses : 0;
+    double loss = mean_loss(t);
     bool validated = t->data.val.photo_count > 0;
     double waited = seconds > 0 ? t->epoch_waited / seconds : 0;
-    json_t *line = json_pack("{s:i, s:i, s:o, s:f, s:f, s:f, s:f, s:I, s:I}", "epoch", t->position.epoch + 1, "step",
-                             t->position.step, "train_loss", record_number(loss), "lr", rate, "seconds", seconds,
-                             "pairs_per_s", pairs / seconds, "data_wait_share", waited, "bad_samples",
-                             (json_int_t)t->bad.known.list.count, "skipped_steps", (json_int_t)t->skipped + t->unsound);
+    json_t *line =
+        json_pack("{s:i, s:i, s:o, s:f, s:f, s:f, s:f, s:I, s:I}", "epoch", t->position.epoch + 1, "step",
+                  t->position.step, "train_loss", record_number(loss), "lr", rate_of(t, t->position.step), "seconds",
+                  seconds, "pairs_per_s", pairs / seconds, "data_wait_share", waited, "bad_samples",
+                  (json_int_t)t->bad.known.list.count, "skipped_steps", (json_int_t)t->skipped + t->unsound);
     CHECK(line, "cannot make a line of results.jsonl");
     if (validated) {
         json_t *validation = validation_json(e);

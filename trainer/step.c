@@ -7,10 +7,10 @@
 /* Random numbers depend on (seed, step) alone, so that a resumed run draws what the first would have drawn. */
 static void train_batch(struct trainer *t, const struct batch *batch)
 {
-    double factor = schedule_factor(&t->schedule, t->position.step);
     tape_seed(t->tape, (uint64_t)t->settings.seed << 32 | (uint32_t)t->position.step);
     if (batch->count >= 2) {
         struct tensor *loss = batch_loss(t, batch);
+        double factor = schedule_factor(&t->schedule, t->position.step);
         struct adamw adamw = optimizer_at(t, t->position.step, factor);
         adamw_backward(t->tape, loss, t->clip->arena, &adamw);
         size_t bytes = tensor_bytes(t->guard);
@@ -21,7 +21,7 @@ static void train_batch(struct trainer *t, const struct batch *batch)
     device_mark(t->dev);
     t->position.step++;
     t->position.pair += batch->drawn;
-    report_step(t, t->settings.lr_head * factor);
+    report_step(t);
 }
 
 int trainer_open_loader(struct trainer *t, int epoch, int skipped, struct error *err)

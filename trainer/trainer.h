@@ -105,10 +105,10 @@ int report_open(struct trainer *t, struct error *err) MUST_CHECK;  /* once the f
 int report_start(struct trainer *t, struct error *err) MUST_CHECK; /* once it is known at which step the run goes on */
 void report_close(struct trainer *t);
 void report_note(struct trainer *t, const char *format, ...) PRINTF_LIKE(2, 3);   /* to stderr and out.log */
-void report_step(struct trainer *t, double rate);                                 /* after each step */
-void report_flush(struct trainer *t, double rate);                                /* waits for the device */
+void report_step(struct trainer *t);                                              /* after each step */
+void report_flush(struct trainer *t);                                             /* waits for the device */
 void report_recall(char *text, size_t room, const struct evaluation *evaluation); /* one line for people */
 void report_page(struct trainer *t, bool last);                                   /* report.html, if it is due */
-void report_epoch(struct trainer *t, const struct evaluation *evaluation, double seconds, int pairs, double rate);
+void report_epoch(struct trainer *t, const struct evaluation *evaluation, double seconds, int pairs);
 
 #endif
