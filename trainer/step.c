@@ -16,6 +16,8 @@ static void train_batch(struct trainer *t, const struct batch *batch)
         size_t bytes = tensor_bytes(t->guard);
         buffer_copy(t->losses->buffer, (size_t)t->unlogged * bytes, t->guard->buffer, 0, bytes);
         t->unlogged++;
+    } else {
+        report_flush(t); /* the steps of a flush follow each other */
     }
     tape_reset(t->tape);
     device_mark(t->dev);
