@@ -224,24 +224,23 @@ int dataset_epoch_size(const struct dataset *data, const struct settings *settin
     return count;
 }
 
-struct pair *dataset_epoch(const struct dataset *data, const struct settings *settings, int epoch, int *count)
+struct pair *dataset_epoch(const struct dataset *data, const struct settings *settings, int epoch)
 {
     struct random random = random_begin((uint64_t)settings->seed * UINT64_C(0x100000001) + (uint64_t)epoch);
-    const int *first = data->first_text;
-    *count = dataset_epoch_size(data, settings);
-    struct pair *pairs = mem_new((size_t)*count, sizeof *pairs), *shuffled = mem_new((size_t)*count, sizeof *shuffled);
-    int *order = mem_new((size_t)*count, sizeof *order), filled = 0;
+    const int *first = data->first_text, count = dataset_epoch_size(data, settings);
+    struct pair *pairs = mem_new((size_t)count, sizeof *pairs), *shuffled = mem_new((size_t)count, sizeof *shuffled);
+    int *order = mem_new((size_t)count, sizeof *order), filled = 0;
     for (int i = 0; i < data->train.photo_count; i++) {
         int photo = data->train.photos[i], captions = first[photo + 1] - first[photo];
         int start = settings->every_caption || settings->no_shuffle ? 0 : (int)random_below(&random, (size_t)captions);
         for (int c = 0; c < (settings->every_caption ? captions : 1); c++)
             pairs[filled++] = (struct pair){photo, first[photo] + start + c};
     }
-    for (int i = 0; i < *count; i++)
+    for (int i = 0; i < count; i++)
         order[i] = i;
     if (!settings->no_shuffle)
-        random_shuffle(&random, order, (size_t)*count);
-    for (int i = 0; i < *count; i++)
+        random_shuffle(&random, order, (size_t)count);
+    for (int i = 0; i < count; i++)
         shuffled[i] = pairs[order[i]];
     free(pairs);
     free(order);

@@ -44,7 +44,8 @@ struct pair {
 /* How many pairs an epoch has. */
 int dataset_epoch_size(const struct dataset *data, const struct settings *settings);
 
-/* The pairs of epoch `epoch`, shuffled by (seed, epoch) alone, so that any epoch can be made again. Caller frees. */
-struct pair *dataset_epoch(const struct dataset *data, const struct settings *settings, int epoch, int *count);
+/* The pairs of epoch `epoch`, shuffled by (seed, epoch) alone, so that any epoch can be made again. Caller frees.
+ * [dataset_epoch_size()] */
+struct pair *dataset_epoch(const struct dataset *data, const struct settings *settings, int epoch);
 
 #endif

@@ -110,7 +110,7 @@ int loader_open(struct loader **out, const struct loader_source *source, int epo
     if (source->data->stream)
         stream_begin(source->data->stream, epoch);
     else
-        loader->pairs = dataset_epoch(source->data, settings, epoch, &loader->size);
+        loader->pairs = dataset_epoch(source->data, settings, epoch);
     if (source->preprocess)
         open_threads(loader, batch_size);
     loader->ahead = mem_new((size_t)loader->capacity, sizeof *loader->ahead);

@@ -8,6 +8,7 @@
 #include "trainer/trainer.h"
 #include "trainer/vocabulary.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,13 +133,13 @@ static void plan_steps(struct trainer *t)
 {
     const struct settings *s = &t->settings;
     int pairs = dataset_epoch_size(&t->data, s);
-    t->steps_per_epoch = pairs / settings_step_pairs(s) + (pairs % settings_step_pairs(s) >= 2);
-    long steps = (long)t->steps_per_epoch * s->epochs;
-    t->total_steps = s->max_steps > 0 && s->max_steps < steps ? s->max_steps : (int)steps;
+    long of_epoch = pairs / settings_step_pairs(s) + (pairs % settings_step_pairs(s) >= 2);
+    long steps = of_epoch * s->epochs, most = s->max_steps > 0 ? s->max_steps : INT_MAX;
+    t->total_steps = (int)(steps < most ? steps : most);
     t->schedule = (struct schedule){.scheduler = s->scheduler,
                                     .warmup = s->warmup,
                                     .steps = t->total_steps,
-                                    .cooldown = (long)s->epochs_cooldown * t->steps_per_epoch,
+                                    .cooldown = s->epochs_cooldown * of_epoch,
                                     .factor = 1};
 }
 

@@ -41,7 +41,7 @@ struct trainer {
     struct tape *tape;             /* records; evaluation uses one that does not */
     struct schedule schedule;
     struct position position;
-    int steps_per_epoch, total_steps;
+    int total_steps;
     float *best_values; // as arena->values, of the best epoch; NULL before any
 
     struct tensor *loss_scale;     /* runtime/ops/loss_scale.h; NULL unless activations are fp16 */
