@@ -43,18 +43,23 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
     return 0;
 }
 
+static bool goes_on(const struct trainer *t)
+{
+    return t->position.step < t->total_steps && t->position.epoch < t->settings.epochs && !stop_requested;
+}
+
 static int run(struct trainer *t, struct error *err)
 {
     double saved_at = clock_seconds();
     struct evaluation last = {0};
     t->bar = progress_begin("training", t->total_steps, "steps", t->settings.quiet);
-    while (t->position.step < t->total_steps && t->position.epoch < t->settings.epochs && !stop_requested)
-        if (run_epoch(t, &last, err) != 0 || (save_is_due(t, &saved_at) && trainer_save(t, err) != 0))
+    while (goes_on(t))
+        if (run_epoch(t, &last, err) != 0 || (goes_on(t) && save_is_due(t, &saved_at) && trainer_save(t, err) != 0))
             return -1;
     progress_end(&t->bar);
-    report_page(t, true);
     if (trainer_save(t, err) != 0)
         return -1;
+    report_page(t, true);
     if (stop_requested) {
         report_note(t, "interrupted; go on with --resume %s", t->folder);
         return 0;
