@@ -83,11 +83,12 @@ static int write_arena(struct trainer *t, const char *folder, struct error *err)
 static int write_state(const struct trainer *t, const char *folder, struct error *err)
 {
     const struct position *p = &t->position;
-    json_t *state = json_pack("{s:i, s:i, s:i, s:f, s:i, s:f, s:f, s:i, s:i, s:i, s:i}", "epoch", p->epoch, "pair",
-                              p->pair, "step", p->step, "best", p->best, "best_epoch", p->best_epoch, "plateau_factor",
-                              t->schedule.factor, "plateau_best_loss", t->schedule.best_loss, "plateau_bad_epochs",
-                              t->schedule.bad_epochs, "seed", t->settings.seed, "batch_size",
-                              settings_step_pairs(&t->settings), "photos", t->data.train.photo_count);
+    json_t *state =
+        json_pack("{s:i, s:i, s:i, s:f, s:i, s:f, s:f, s:i, s:i, s:i, s:i, s:i}", "epoch", p->epoch, "pair", p->pair,
+                  "step", p->step, "best", p->best, "best_epoch", p->best_epoch, "plateau_factor", t->schedule.factor,
+                  "plateau_best_loss", t->schedule.best_loss, "plateau_bad_epochs", t->schedule.bad_epochs, "seed",
+                  t->settings.seed, "batch_size", settings_step_pairs(&t->settings), "photos",
+                  t->data.train.photo_count, "unsound_steps", t->unsound);
     CHECK(state, "cannot make the state of a checkpoint");
     char *path = path_join(folder, "state.json");
     int result = json_write(state, path, err);
@@ -343,6 +344,7 @@ static int read_state(struct trainer *t, const char *folder, struct error *err)
     t->schedule.factor = json_real_or(state, "plateau_factor", 1);
     t->schedule.best_loss = json_real_or(state, "plateau_best_loss", 0);
     t->schedule.bad_epochs = json_int_or(state, "plateau_bad_epochs", 0);
+    t->unsound = json_int_or(state, "unsound_steps", 0);
     json_decref(state);
 done:
     free(path);
