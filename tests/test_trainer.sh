@@ -129,6 +129,7 @@ average="$few --model tiny --lr-scheduler const --lock-text --lock-text-unlocked
 run 0 weights $average --epochs 3
 average="$average --ema-decay 0.8"
 run 0 average $average --epochs 3
+grep -qx 'lock_text: on' "$scratch/average/params.txt" || complain "average: params.txt does not say what was locked"
 run 0 average-stopped $average --epochs 1
 run 0 average-stopped $average --epochs 3 --resume "$scratch/average-stopped"
 same_model average average-stopped

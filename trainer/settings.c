@@ -173,7 +173,8 @@ static void apply_seed_recipe(struct settings *s)
     s->lr_head = s->lr_head < 0 ? 1e-3 : s->lr_head;
     s->wd_image = s->wd_image < 0 ? 0 : s->wd_image;
     s->wd_text = s->wd_text < 0 ? 0 : s->wd_text;
-    s->wd_head = s->wd_head < 0 ? (s->wd < 0 ? 1e-3 : s->wd) : s->wd_head;
+    s->wd = s->wd < 0 ? 1e-3 : s->wd;
+    s->wd_head = s->wd_head < 0 ? s->wd : s->wd_head;
     s->beta2 = s->beta2 < 0 ? 0.999 : s->beta2;
     s->eps = s->eps < 0 ? 1e-8 : s->eps;
     s->dropout = s->dropout < 0 ? 0.1 : s->dropout;
@@ -310,6 +311,7 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
     s->sample = !s->train_data;
     if (trained_locks(s, err) != 0 || trained_check(s, err) != 0)
         return -1;
+    s->lora_alpha = s->lora_alpha < 0 ? s->lora_rank : s->lora_alpha;
     if (strcmp(s->recipe, "seed") == 0)
         apply_seed_recipe(s);
     else
@@ -317,13 +319,15 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
     return check(s, err);
 }
 
-/* A rate that nobody named has become that of the towers. */
+/* A rate that nobody named has become that of the towers; a tower of which a part is trained was given as locked. */
 int settings_write(const struct settings *settings, const char *path, struct error *err)
 {
     struct settings decided = *settings;
     struct option_row rows[ROOM];
     struct file_writer writer;
     decided.lr = decided.lr < 0 ? decided.lr_image : decided.lr;
+    decided.lock_image |= decided.image_unlocked > 0;
+    decided.lock_text |= decided.text_unlocked > 0;
     list_options(rows, &decided);
     if (file_create(&writer, path, err) != 0)
         return -1;

@@ -33,7 +33,7 @@ struct clip_training trained_parts(const struct settings *s)
     struct clip_training training = {
         .unlocked = {[GROUP_IMAGE] = s->image_unlocked, [GROUP_TEXT] = s->text_unlocked},
         .lora = {.rank = s->lora_rank,
-                 .alpha = (float)(s->lora_alpha > 0 ? s->lora_alpha : s->lora_rank),
+                 .alpha = (float)s->lora_alpha,
                  .targets = targets_of(s->lora_targets),
                  .seed = (uint64_t)s->seed},
     };
