@@ -60,19 +60,25 @@ static const struct {
     {"data_wait_share", "waited for data"},
 };
 
-/* Nothing for what the record does not have. */
-static void format_value(char text[32], const json_t *record, const char *key)
+static const struct column *column_of(const char *key)
 {
-    const json_t *value = json_object_get(record, key);
-    text[0] = '\0';
-    for (int i = 0; i < COLUMNS; i++)
-        if (json_is_number(value) && strcmp(columns[i].key, key) == 0) {
-            double number = json_number_value(value) * (columns[i].percent ? 100 : 1);
-            if (columns[i].decimals == SHORT)
-                snprintf(text, 32, "%.3g", number);
-            else
-                snprintf(text, 32, "%.*f%s", columns[i].decimals, number, columns[i].percent ? " %" : "");
-        }
+    int i = 0;
+    while (strcmp(columns[i].key, key) != 0)
+        i++;
+    return &columns[i];
+}
+
+/* Nothing for what the record does not have. */
+static void format_value(char text[32], const json_t *record, const struct column *column)
+{
+    const json_t *value = json_object_get(record, column->key);
+    double number = json_number_value(value) * (column->percent ? 100 : 1);
+    if (!json_is_number(value))
+        text[0] = '\0';
+    else if (column->decimals == SHORT)
+        snprintf(text, 32, "%.3g", number);
+    else
+        snprintf(text, 32, "%.*f%s", column->decimals, number, column->percent ? " %" : "");
 }
 
 static void write_tiles(struct html *page, const json_t *last)
@@ -80,7 +86,7 @@ static void write_tiles(struct html *page, const json_t *last)
     char text[32];
     html_raw(page, "<dl class=\"tiles\">\n");
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) {
-        format_value(text, last, tiles[i].key);
+        format_value(text, last, column_of(tiles[i].key));
         if (text[0])
             fprintf(page->writer.stream, "<div><dt>%s</dt><dd>%s</dd></div>\n", tiles[i].name, text);
     }
@@ -108,8 +114,6 @@ static void write_charts(struct html *page, const char *folder)
     static const char *const recalls[] = {"text_retrieval_recall@1",  "text_retrieval_recall@5",
                                           "text_retrieval_recall@10", "image_retrieval_recall@1",
                                           "image_retrieval_recall@5", "image_retrieval_recall@10"};
-    static const char *const names[] = {"image→text R@1", "image→text R@5", "image→text R@10",
-                                        "text→image R@1", "text→image R@5", "text→image R@10"};
     struct curve steps[STEP_CURVES] = {0}, validation = {0}, recall[6] = {0};
     read_curves(steps, of_steps, STEP_CURVES, folder, "steps.jsonl", 1);
     read_curves(&validation, of_epochs, 1, folder, "results.jsonl", 1);
@@ -121,7 +125,8 @@ static void write_charts(struct html *page, const char *folder)
                                       .count = validation.count ? 2 : 1});
     struct chart chart = {.title = "Recall on validation photos", .unit = " %", .count = 6, .from_zero = true};
     for (int i = 0; i < 6; i++)
-        chart.lines[i] = (struct chart_line){.name = names[i], .curve = &recall[i], .colour = i % 3, .dashed = i >= 3};
+        chart.lines[i] = (struct chart_line){
+            .name = column_of(recalls[i])->name, .curve = &recall[i], .colour = i % 3, .dashed = i >= 3};
     if (recall[0].count)
         chart_write(page, &chart);
     chart_write(page, &(struct chart){.title = "Learning rate",
@@ -156,7 +161,7 @@ static void write_epochs(struct html *page, const char *folder, int epochs)
             continue;
         html_raw(page, "<tr>");
         for (int i = 0; i < COLUMNS; i++) {
-            format_value(text, record, columns[i].key);
+            format_value(text, record, &columns[i]);
             fprintf(page->writer.stream, "<td>%s</td>", text);
         }
         html_raw(page, "</tr>\n");
