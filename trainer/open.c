@@ -158,8 +158,6 @@ static int open_data(struct trainer *t, struct error *err)
 
 int trainer_open(struct trainer *t, struct error *err)
 {
-    if (t->settings.sample)
-        places_choose_sample(&t->settings);
     if (open_data(t, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0 ||
         device_go_without(t->dev, t->settings.without, err) != 0)
         return -1;

@@ -60,14 +60,16 @@ int places_choose_folder(struct trainer *t, struct error *err)
     return file_make_folders(t->folder, err);
 }
 
-/* With no data named: the sample, and the pretrained towers if tools/demo.sh has fetched them. */
+/* The pretrained towers are there if tools/demo.sh has fetched them. */
 void places_choose_sample(struct settings *s)
 {
     static const char *const places[] = {"towers", "build/towers"};
     s->train_data = OCLIP_SAMPLE "/captions.csv";
     s->image_root = OCLIP_SAMPLE "/images";
     fprintf(stderr, "no --train-data: training on the sample that ships, %s\n", s->train_data);
-    for (int i = 0; i < 2 && !s->model && !s->image_model; i++) {
+    if (s->model || s->image_model || s->text_model)
+        return;
+    for (int i = 0; i < 2; i++) {
         char *image = path_join(places[i], "dinov2-small"), *text = path_join(places[i], "all-MiniLM-L6-v2");
         if (file_is_folder(image) && file_is_folder(text)) {
             s->image_model = image;
@@ -78,8 +80,6 @@ void places_choose_sample(struct settings *s)
         free(image);
         free(text);
     }
-    if (!s->model && !s->image_model) {
-        s->model = "tiny";
-        fprintf(stderr, "without pretrained towers (sh tools/demo.sh fetches them): a small pair from scratch\n");
-    }
+    s->model = "tiny";
+    fprintf(stderr, "without pretrained towers (sh tools/demo.sh fetches them): a small pair from scratch\n");
 }

@@ -1,8 +1,8 @@
 #include "trainer/settings.h"
 
 #include "runtime/util/file.h"
-#include "trainer/schedule.h"
 #include "trainer/trained.h"
+#include "trainer/trainer.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -308,9 +308,10 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         return -1;
     if (!s->train_data && strcmp(s->dataset_type, "synthetic") == 0)
         s->train_data = "synthetic";
-    s->sample = !s->train_data;
     if (trained_locks(s, err) != 0 || trained_check(s, err) != 0)
         return -1;
+    if (!s->train_data)
+        places_choose_sample(s);
     s->lora_alpha = s->lora_alpha < 0 ? s->lora_rank : s->lora_alpha;
     if (strcmp(s->recipe, "seed") == 0)
         apply_seed_recipe(s);

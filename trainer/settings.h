@@ -33,7 +33,6 @@ struct settings {
     const char *train_data, *val_data, *image_root, *image_key, *caption_key, *separator_text;
     double val_split;
     bool exif_orientation; /* photos are turned upright, here and wherever the model is used */
-    bool sample;           /* no data was named: the sample that ships */
     bool no_shuffle;
     bool every_caption; /* an item is a caption, not a photo with one of its captions */
     int workers;

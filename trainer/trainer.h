@@ -60,7 +60,8 @@ struct trainer {
 };
 enum { LOSS_SLOTS = 512 };
 
-/* places.c: the folder of the run; with no data named, the sample and the pretrained towers if they are there. */
+/* places.c: the folder of the run; with no data named, the sample, and the model if none is named either: before the
+ * defaults that depend on it. */
 int places_choose_folder(struct trainer *t, struct error *err) MUST_CHECK;
 void places_choose_sample(struct settings *settings);
 
