@@ -16,7 +16,8 @@ const struct path_row path_rows[PATHS] = {
     [PATH_PATIENT_WAITS] = {"patient-waits",
                             "the host sleeps before it waits, where a driver's waits keep a core busy"},
     [PATH_HUGE_PAGES] = {"huge-pages", "a CPU device's memory lies on huge pages"},
-    [PATH_PROGRAM_CACHE] = {"program-cache", "compiled kernels are kept on disk"},
+    [PATH_PROGRAM_CACHE] = {"program-cache",
+                            "compiled kernels are kept on disk, where the driver does not do so itself"},
 };
 
 unsigned paths_default(const struct device_info *info)

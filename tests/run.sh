@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 sh tools/packages.sh build test
 cmake -S . -B build -DBUILD_TESTING=ON
 cmake --build build --parallel "$(nproc)"
-ctest --test-dir build --output-on-failure "$@"
+ctest --test-dir build --output-on-failure --parallel "$(nproc)" "$@"

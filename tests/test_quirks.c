@@ -3,6 +3,7 @@
 #include "runtime/paths.h"
 #include "runtime/quirks.h"
 #include "tests/op_check.h"
+#include "tests/scratch.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -202,6 +203,36 @@ static void a_path_that_is_off_is_not_taken(void **state)
     unsetenv("OCLIP_WITHOUT");
 }
 
+/* What a start in a folder for caches of its own builds, the next one loads. */
+static void kernels_are_built_once(void **state)
+{
+    (void)state;
+    char *folder = scratch_new();
+    const char *cache = getenv("OCLIP_CACHE");
+    char *before = mem_format("%s", cache ? cache : "");
+    setenv("OCLIP_CACHE", folder, 1);
+    setenv("OCLIP_WITH", "program-cache", 1);
+    for (int start = 0; start < 2; start++) {
+        struct device *dev;
+        struct error err;
+        assert_int_equal(device_open(&dev, "auto", &err), 0);
+        struct tensor *x = matrix(dev, 3, 5, 1), *y = cast_copy(x, DTYPE_BF16);
+        assert_int_equal(device_finish(dev, &err), 0);
+        assert_int_equal(device_counters(dev)->programs_built, start == 0);
+        assert_int_equal(device_counters(dev)->programs_loaded, start == 1);
+        tensor_free(x);
+        tensor_free(y);
+        device_close(dev);
+    }
+    unsetenv("OCLIP_WITH");
+    if (cache)
+        setenv("OCLIP_CACHE", before, 1);
+    else
+        unsetenv("OCLIP_CACHE");
+    free(before);
+    scratch_free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +242,7 @@ int main(void)
         cmocka_unit_test(names_of_paths_are_read),
         cmocka_unit_test(results_stay_right_with_each_path_off),
         cmocka_unit_test(a_path_that_is_off_is_not_taken),
+        cmocka_unit_test(kernels_are_built_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
