@@ -51,7 +51,8 @@ void index_close(struct index *index); /* NULL is fine */
 int index_update(struct index_changes *changes, struct index *index, const struct clip *clip,
                  const struct encode_options *options, struct error *err) MUST_CHECK;
 
-/* What can be searched, sorted by path; filter: NULL for all. The paths start with the folder. */
+/* What can be searched, sorted by path; filter: NULL for all. The paths start with the folder. clip: whose embeddings
+ * they have to be, or NULL for those that are there. */
 int index_load(struct gallery *gallery, struct index *index, const struct clip *clip, const struct filter *filter,
                struct error *err) MUST_CHECK;
 

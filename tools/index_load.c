@@ -135,12 +135,22 @@ static int load_rows(struct gallery *gallery, struct index *index, const struct 
     return result;
 }
 
+/* Of the embeddings that are there, whoever made them; 0: there are none. */
+static size_t stored_dim(struct index *index)
+{
+    sqlite3_stmt *model = database_prepare(&index->db, "SELECT dim FROM model");
+    int dim = database_step(&index->db, model) ? sqlite3_column_int(model, 0) : 0;
+    sqlite3_finalize(model);
+    return dim > 0 ? (size_t)dim : 0;
+}
+
 int index_load(struct gallery *gallery, struct index *index, const struct clip *clip, const struct filter *filter,
                struct error *err)
 {
-    *gallery = (struct gallery){.dim = (size_t)clip->embed_dim};
     database_run(&index->db, "BEGIN"); /* all of it at one moment */
-    int result = index_belongs_to(index, clip) ? load_rows(gallery, index, filter, err) : index_not_ours(index, err);
+    bool is_ours = !clip || index_belongs_to(index, clip);
+    *gallery = (struct gallery){.dim = clip ? (size_t)clip->embed_dim : stored_dim(index)};
+    int result = is_ours ? load_rows(gallery, index, filter, err) : index_not_ours(index, err);
     database_commit(&index->db);
     if (database_check(&index->db, err) != 0)
         result = -1;
