@@ -48,14 +48,6 @@ struct finder {
     bool is_exhausted; /* no later hit can match */
 };
 
-static float dot(const float *a, const float *b, size_t dim)
-{
-    double sum = 0;
-    for (size_t i = 0; i < dim; i++)
-        sum += (double)a[i] * (double)b[i];
-    return (float)sum;
-}
-
 /* What was found already and looks the same; NULL for none. */
 static struct finding *find_alike(const struct finder *finder, size_t row)
 {
@@ -95,7 +87,7 @@ static void examine(struct finder *finder, const struct hit *hit)
         memcpy(finder->rows + found->count * collection->dim, finder->hit_row, collection->dim * sizeof *finder->rows);
         found->items[found->count++] = (struct finding){
             .row = hit->row,
-            .score = wish->probe ? dot(wish->row, finder->hit_row, collection->dim) : hit->score,
+            .score = wish->probe ? hits_score(finder->hit_row, wish->row, collection->dim) : hit->score,
         };
     }
 }

@@ -47,3 +47,11 @@ void hits_sort(struct hit *hits, size_t k)
 {
     qsort(hits, k, sizeof *hits, compare_hits);
 }
+
+float hits_score(const float *row, const float *query, size_t dim)
+{
+    double sum = 0;
+    for (size_t i = 0; i < dim; i++)
+        sum += (double)row[i] * (double)query[i];
+    return (float)sum;
+}

@@ -20,4 +20,7 @@ void hits_offer(struct hit *hits, size_t k, size_t seen, struct hit hit);
 
 void hits_sort(struct hit *hits, size_t k);
 
+/* The dot product of row [dim] and query [dim], summed in double precision. */
+float hits_score(const float *row, const float *query, size_t dim);
+
 #endif

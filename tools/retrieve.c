@@ -1,7 +1,7 @@
 /* Searches a folder of pictures by text or by picture, and texts by picture. */
 #include "tools/dedupe.h"
 #include "tools/draw.h"
-#include "tools/gallery.h"
+#include "tools/pictures.h"
 #include "tools/retriever.h"
 #include "tools/session.h"
 
@@ -15,6 +15,7 @@
 struct settings {
     struct session session;
     struct gallery_options gallery;
+    struct ann_options ann;
     const char *captions, *queries, *html, *html_lead, *min_score, *pictures;
     struct option_list images;
     int top, like;
@@ -55,6 +56,7 @@ static int read_settings(struct settings *s, int argc, char **argv, struct error
 {
     const struct option_row rows[] = {
         GALLERY_OPTIONS(s->gallery),
+        ANN_OPTIONS(s->ann),
         {"top", OPTION_INT, &s->top, "N", "results a query", 'k'},
         {"image", OPTION_LIST, &s->images, "FILE...", "search by these pictures", 'i'},
         {"like", OPTION_INT, &s->like, "N", "then more like picture N of the last answer", 0},
@@ -181,16 +183,6 @@ static int end_page(struct html *page, const struct settings *s, int result, str
     return s->opens ? retriever_show(s->html, err) : 0;
 }
 
-static int open_gallery(struct retriever *retriever, const struct settings *s, struct error *err)
-{
-    struct gallery gallery;
-    if (gallery_open(&gallery, &s->session, &s->gallery, err) != 0)
-        return -1;
-    collection_fill(&retriever->pictures, retriever->clip->dev, &gallery.paths, gallery.photos, gallery.rows,
-                    gallery.dim);
-    return 0;
-}
-
 static struct retriever retriever_of(const struct settings *s)
 {
     bool terminal = isatty(STDOUT_FILENO);
@@ -214,7 +206,7 @@ static int search(struct settings *s, char **words, int word_count, struct error
     struct retriever retriever = retriever_of(s);
     struct html page;
     int result = -1;
-    if ((s->gallery.folder && open_gallery(&retriever, s, err) != 0) ||
+    if ((s->gallery.folder && pictures_open(&retriever.pictures, &s->session, &s->gallery, &s->ann, err) != 0) ||
         (s->captions && retriever_read_texts(&retriever, s->captions, err) != 0) ||
         (s->html && begin_page(&page, &retriever, s, err) != 0))
         goto done;
@@ -247,7 +239,7 @@ static int dedupe(struct settings *s, struct error *err)
 int main(int argc, char **argv)
 {
     struct error err = {0};
-    struct settings s = {.top = 10, .min_score = "auto", .pictures = "auto"};
+    struct settings s = {.ann.from = ANN_FROM, .top = 10, .min_score = "auto", .pictures = "auto"};
     s.dedupe = argc > 1 && strcmp(argv[1], "dedupe") == 0;
     argc -= s.dedupe;
     argv += s.dedupe;

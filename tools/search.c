@@ -25,6 +25,7 @@ struct part {
 struct search {
     struct device *dev;
     size_t n, dim, part_rows, part_count, slices;
+    struct ann *ann;       /* or NULL */
     struct part *parts;    // [part_count]; all but the last of part_rows rows, which are whole slices
     struct tensor *upper;  // [slices, SLICE]
     struct tensor *bounds; // [slices, 2]; both NULL where no part has codes
@@ -107,8 +108,14 @@ void search_close(struct search *search)
     }
     tensor_free(search->upper);
     tensor_free(search->bounds);
+    ann_close(search->ann);
     free(search->parts);
     free(search);
+}
+
+void search_use_ann(struct search *search, struct ann *ann)
+{
+    search->ann = ann;
 }
 
 /* At most QUERIES_MAX queries against every row. */
@@ -210,14 +217,36 @@ static void run_few(struct hit *hits, struct search *search, const float *querie
     }
 }
 
+static void run_exact(struct hit *hits, struct search *search, const float *queries, size_t q, size_t k)
+{
+    bool coded = search->upper && k <= search->slices / 4; /* beyond, the k-th slice would tell little */
+    (coded && q <= ROW_SCORES_FEW ? run_few : run_block)(hits, search, queries, q, k);
+}
+
+/* Scores what the approximate index proposes; where it proposes nothing, all rows. */
+static void run_proposed(struct hit *hits, struct search *search, const float *queries, size_t q, size_t k)
+{
+    float *row = mem_new(search->dim, sizeof *row); // [dim]
+    for (size_t i = 0; i < q; i++) {
+        const float *query = queries + i * search->dim;
+        size_t count;
+        const size_t *rows = ann_candidates(&count, search->ann, query, k); // [count]
+        if (!rows)
+            run_exact(hits + i * k, search, query, 1, k);
+        for (size_t c = 0; rows && c < count; c++) {
+            search_row(row, search, rows[c]);
+            hits_offer(hits + i * k, k, c, (struct hit){rows[c], hits_score(row, query, search->dim)});
+        }
+    }
+    free(row);
+}
+
 int search_run(struct hit *hits, struct search *search, const float *queries, size_t q, size_t k, struct error *err)
 {
     CHECK(k <= search->n, "the best %zu of %zu rows", k, search->n);
-    bool coded = search->upper && k <= search->slices / 4; /* beyond, the k-th slice would tell little */
     for (size_t done = 0; k > 0 && done < q; done += QUERIES_MAX) {
         size_t count = q - done < QUERIES_MAX ? q - done : QUERIES_MAX;
-        bool few = coded && count <= ROW_SCORES_FEW;
-        (few ? run_few : run_block)(hits + done * k, search, queries + done * search->dim, count, k);
+        (search->ann ? run_proposed : run_exact)(hits + done * k, search, queries + done * search->dim, count, k);
     }
     for (size_t i = 0; k > 0 && i < q; i++)
         hits_sort(hits + i * k, k);

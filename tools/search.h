@@ -21,6 +21,7 @@
 #define OCLIP_SEARCH_H
 
 #include "runtime/device.h"
+#include "tools/ann.h"
 #include "tools/hits.h"
 
 struct search;
@@ -29,6 +30,10 @@ struct search;
  * search_run. */
 struct search *search_open(struct device *dev, const float *rows, size_t n, size_t dim);
 void search_close(struct search *search); /* NULL is fine */
+
+/* From now on only the rows that this index proposes are scored, where it can propose some. Takes it over; NULL: as
+ * before. */
+void search_use_ann(struct search *search, struct ann *ann);
 
 /* hits [q, k], queries [q, dim]; k is at most n. */
 int search_run(struct hit *hits, struct search *search, const float *queries, size_t q, size_t k,

@@ -1,6 +1,6 @@
 /* Serves the search of a folder of pictures over HTTP: JSON for programs, a page for people. */
-#include "tools/gallery.h"
 #include "tools/guard.h"
+#include "tools/pictures.h"
 #include "tools/routes.h"
 
 #include <signal.h>
@@ -11,6 +11,7 @@
 struct settings {
     struct session session;
     struct gallery_options gallery;
+    struct ann_options ann;
     const char *host, *token;
     int port, clients, body_mib;
 };
@@ -28,6 +29,7 @@ static int read_settings(struct settings *s, int argc, char **argv, struct error
 {
     const struct option_row rows[] = {
         GALLERY_OPTIONS(s->gallery),
+        ANN_OPTIONS(s->ann),
         {"host", OPTION_TEXT, &s->host, "ADDRESS", "to listen on; beyond this machine it takes a token", 0},
         {"port", OPTION_INT, &s->port, "N", "to listen on; 0: any that is free", 'p'},
         {"token", OPTION_TEXT, &s->token, "TOKEN",
@@ -110,11 +112,9 @@ static int run(const struct settings *s, const struct collection *pictures, stru
 
 static int serve(const struct settings *s, struct error *err)
 {
-    struct gallery gallery;
     struct collection pictures;
-    if (gallery_open(&gallery, &s->session, &s->gallery, err) != 0)
+    if (pictures_open(&pictures, &s->session, &s->gallery, &s->ann, err) != 0)
         return -1;
-    collection_fill(&pictures, s->session.dev, &gallery.paths, gallery.photos, gallery.rows, gallery.dim);
     int result = run(s, &pictures, err);
     collection_free(&pictures);
     return result;
@@ -123,7 +123,7 @@ static int serve(const struct settings *s, struct error *err)
 int main(int argc, char **argv)
 {
     struct error err = {0};
-    struct settings s = {.host = "127.0.0.1", .port = 8080, .clients = 256, .body_mib = 16};
+    struct settings s = {.ann.from = ANN_FROM, .host = "127.0.0.1", .port = 8080, .clients = 256, .body_mib = 16};
     if (read_settings(&s, argc, argv, &err) != 0 || session_open(&s.session, &err) != 0)
         return error_report(&err);
     int result = serve(&s, &err);
