@@ -14,7 +14,7 @@ enum {
     FRESH_SHARE = 100,
 };
 static const size_t gone = SIZE_MAX;
-static const char effort[] = "nprobe=24"; /* lists looked into, measured: tests/peers/README.md */
+static const char effort[] = "nprobe=16"; /* lists looked into, measured: tests/peers/README.md */
 
 struct ann {
     struct ann_file file;
@@ -135,11 +135,11 @@ static struct ann *take(const char *path, size_t dim, const struct hash *hashes,
     return NULL;
 }
 
-/* Lists of about the square root of the rows: as much work to choose among them as within some of them. */
+/* Some times the square root of the rows: as much work to choose among the lists as within some of them. */
 static char *factory_for(size_t n)
 {
     size_t lists = 1;
-    while (lists * lists <= n)
+    while (lists * lists <= 4 * n)
         lists *= 2;
     return mem_format("IVF%zu,Flat", lists);
 }
