@@ -42,23 +42,40 @@ void found_free(struct found *found)
 struct finder {
     struct found *found;
     const struct wish *wish;
-    float *rows;       // [top, dim], of what was found
-    float *hit_row;    // [dim]
-    size_t top, seen;  /* as many are wanted; hits looked at */
-    bool is_exhausted; /* no later hit can match */
+    float *row, *other_row; // [dim], both: to look at
+    size_t top, seen;       /* as many are wanted; hits looked at */
+    bool is_exhausted;      /* no later hit can match */
 };
+
+/* Their looks tell most photos apart; only those alike in them are worth fetching rows from the device. */
+static bool are_alike(const struct finder *finder, size_t a, size_t b)
+{
+    const struct collection *collection = finder->found->collection;
+    const struct photo *one = &collection->photos[a], *other = &collection->photos[b];
+    if (alike_is_copy(one, other) || !alike_in_look(one, other))
+        return alike_is_copy(one, other);
+    search_row(finder->row, collection->search, a);
+    search_row(finder->other_row, collection->search, b);
+    return alike(one, finder->row, other, finder->other_row, collection->dim);
+}
 
 /* What was found already and looks the same; NULL for none. */
 static struct finding *find_alike(const struct finder *finder, size_t row)
 {
-    const struct collection *collection = finder->found->collection;
-    for (size_t i = 0; i < finder->found->count; i++) {
-        struct finding *item = &finder->found->items[i];
-        if (alike(&collection->photos[row], finder->hit_row, &collection->photos[item->row],
-                  finder->rows + i * collection->dim, collection->dim))
-            return item;
-    }
+    for (size_t i = 0; i < finder->found->count; i++)
+        if (are_alike(finder, row, finder->found->items[i].row))
+            return &finder->found->items[i];
     return NULL;
+}
+
+/* What was looked for by its probe has the score of its row. */
+static float score_of(const struct finder *finder, const struct hit *hit)
+{
+    const struct collection *collection = finder->found->collection;
+    if (!finder->wish->probe)
+        return hit->score;
+    search_row(finder->row, collection->search, hit->row);
+    return hits_score(finder->wish->row, finder->row, collection->dim);
 }
 
 static bool is_gone(const char *path)
@@ -79,17 +96,11 @@ static void examine(struct finder *finder, const struct hit *hit)
     finder->is_exhausted |= !(hit->score >= (wish->probe ? wish->evidence : wish->least));
     if (finder->is_exhausted || (wish->but && *wish->but == hit->row) || (wish->only && !wish->only[hit->row]))
         return;
-    search_row(finder->hit_row, collection->search, hit->row);
     struct finding *same = collection->photos && !wish->unfolded ? find_alike(finder, hit->row) : NULL;
     if (same)
         same->folded++;
-    else if (found->count < finder->top && !(collection->photos && is_gone(collection->names.items[hit->row]))) {
-        memcpy(finder->rows + found->count * collection->dim, finder->hit_row, collection->dim * sizeof *finder->rows);
-        found->items[found->count++] = (struct finding){
-            .row = hit->row,
-            .score = wish->probe ? hits_score(finder->hit_row, wish->row, collection->dim) : hit->score,
-        };
-    }
+    else if (found->count < finder->top && !(collection->photos && is_gone(collection->names.items[hit->row])))
+        found->items[found->count++] = (struct finding){.row = hit->row, .score = score_of(finder, hit)};
 }
 
 static int compare_findings(const void *a, const void *b)
@@ -130,16 +141,16 @@ static void finder_begin(struct finder *finder, struct found *found, const struc
     *finder = (struct finder){.found = found,
                               .wish = wish,
                               .top = top,
-                              .rows = mem_new(top * collection->dim, sizeof *finder->rows),
-                              .hit_row = mem_new(collection->dim, sizeof *finder->hit_row)};
+                              .row = mem_new(collection->dim, sizeof *finder->row),
+                              .other_row = mem_new(collection->dim, sizeof *finder->other_row)};
 }
 
 static void finder_end(struct finder *finder)
 {
     if (finder->wish->probe)
         qsort(finder->found->items, finder->found->count, sizeof *finder->found->items, compare_findings);
-    free(finder->rows);
-    free(finder->hit_row);
+    free(finder->row);
+    free(finder->other_row);
 }
 
 /* hits [k]; true when more of them are needed. */

@@ -23,7 +23,7 @@ static void sink(struct hit *heap, size_t at, size_t count)
     }
 }
 
-void hits_offer(struct hit *hits, size_t k, size_t seen, struct hit hit)
+void hits_weigh(struct hit *hits, size_t k, size_t seen, struct hit hit)
 {
     if (isnan(hit.score))
         hit.score = -INFINITY;

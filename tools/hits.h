@@ -14,9 +14,15 @@ struct hit {
     float score;
 };
 
+void hits_weigh(struct hit *hits, size_t k, size_t seen, struct hit hit); /* the same without the quick look */
+
 /* Offers one more hit; `seen` have been offered before. Of equal scores the lower row is better; a score that is not a
  * number counts as -infinity. From the k-th offer on until they are sorted, hits[0] is the worst of the best. */
-void hits_offer(struct hit *hits, size_t k, size_t seen, struct hit hit);
+static inline void hits_offer(struct hit *hits, size_t k, size_t seen, struct hit hit)
+{
+    if (seen < k || !(hit.score < hits[0].score))
+        hits_weigh(hits, k, seen, hit);
+}
 
 void hits_sort(struct hit *hits, size_t k);
 
