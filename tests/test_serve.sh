@@ -181,6 +181,13 @@ get 200 metrics
 says 'oclip_requests_total{route="/knn-service",status="413"} 2'
 stop
 
+# ---- a filter that leaves nothing ----
+
+start --min-width 100000
+get 200 knn-service -d '{"text": "apples", "min_score": "auto"}'
+says '[]'
+stop
+
 # ---- a token ----
 
 code=0

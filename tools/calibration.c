@@ -122,11 +122,11 @@ int calibration_make(struct calibration *calibration, const struct collection *p
     size_t dim = pictures->dim;
     *calibration = (struct calibration){.mean = mem_new(dim, sizeof *calibration->mean)};
     float *rows = mem_new(TEXTS * dim, sizeof *rows), best[TEXTS]; // [TEXTS, dim], [TEXTS]
-    struct hit hits[TEXTS];
+    struct hit hits[TEXTS] = {{0}};
     int result = encode_texts(rows, clip, unrelated, TEXTS, options, err);
     if (result == 0) {
         take_mean_off(rows, calibration->mean, dim);
-        result = search_run(hits, pictures->search, rows, TEXTS, 1, err);
+        result = search_run(hits, pictures->search, rows, TEXTS, pictures->names.count ? 1 : 0, err);
     }
     for (size_t t = 0; result == 0 && t < TEXTS; t++)
         best[t] = hits[t].score;

@@ -24,6 +24,7 @@ struct calibration {
     float threshold;
 };
 
+/* Pictures may be none: a filter can leave nothing. */
 int calibration_make(struct calibration *calibration, const struct collection *pictures, const struct clip *clip,
                      const struct encode_options *options, struct error *err) MUST_CHECK;
 void calibration_free(struct calibration *calibration);

@@ -14,7 +14,7 @@ struct hit {
     float score;
 };
 
-void hits_weigh(struct hit *hits, size_t k, size_t seen, struct hit hit); /* the same without the quick look */
+void hits_weigh(struct hit *hits, size_t k, size_t seen, struct hit hit); /* hits_offer() behind its quick look */
 
 /* Offers one more hit; `seen` have been offered before. Of equal scores the lower row is better; a score that is not a
  * number counts as -infinity. From the k-th offer on until they are sorted, hits[0] is the worst of the best. */

@@ -29,7 +29,7 @@ struct service {
     struct error failure;
 
     /* The thread's own. */
-    struct calibration calibration; /* made with the first batch */
+    struct calibration calibration; /* made before the first batch */
     struct text_cache *cache;       /* of rows, and behind each its probe */
     bool *only;                     // [pictures]
 };
@@ -247,12 +247,7 @@ static int answer(struct service *service, struct ask **asks, size_t n, struct e
     double begin = clock_seconds();
     size_t known = 0;
     float *probes = mem_new(n * service->dim, sizeof *probes); // [n, dim]
-    int result = 0;
-    if (!service->calibration.mean)
-        result = calibration_make(&service->calibration, service->options.pictures, service->options.clip,
-                                  &service->options.encode, err);
-    if (result == 0)
-        result = embed(probes, &known, service, asks, n, err);
+    int result = embed(probes, &known, service, asks, n, err);
     if (result == 0)
         result = search(service, asks, probes, n, err);
     free(probes);
@@ -291,7 +286,10 @@ static void *work(void *argument)
     struct service *service = argument;
     struct ask *asks[BATCH];
     struct error err;
-    bool works = true;
+    bool works = calibration_make(&service->calibration, service->options.pictures, service->options.clip,
+                                  &service->options.encode, &err) == 0;
+    if (!works)
+        fail(service, &err);
     for (size_t n; (n = take_batch(asks, service)) > 0;) {
         if (works && answer(service, asks, n, &err) != 0) {
             works = false;
