@@ -1,8 +1,8 @@
 // The symmetric cross-entropy of a batch of pairs over blocks of its batch x batch matrix of similarities (before the
 // scale): block [rows, columns], from image `row` and text `column` on.
 //
-// photos [batch, rounded up]: pairs of one photo are right for each other. lse [2, batch]: log of the sum of exp over
-// each row of the whole matrix, then over each column; tilt [2, batch] is added to the logits of wrong pairs there.
+// photos [batch + 16]: pairs of one photo are right for each other. lse [2 or 3, batch]: log of the sum of exp over each
+// row of the whole matrix, over each column, and hits; tilt [2, batch] is added to the logits of wrong pairs there.
 #pragma OPENCL FP_CONTRACT OFF // a - b is exactly 0 where both are the same product
 
 #define LOG_100 4.605170186f
@@ -113,8 +113,8 @@ static inline vfloat targets_of(struct targets t, int r, int i, vint right, floa
                                       exp(logits - vec_load(teacher_lse + t.batch, t.column + i, t.batch, 0)));
 }
 
-// hits [batch]: the sum over each row of targets times logits.
-ROW_KERNEL void contrastive_hits(global float *hits, global const float *block, global const int *photos,
+// The last row of lse [3, batch]: the sum over each row of targets times logits.
+ROW_KERNEL void contrastive_hits(global float *lse, global const float *block, global const int *photos,
                                  global const float *shares, global const float *logit_scale, int raw, int row,
                                  int column, int columns, int batch, float smoothing, float distillation,
                                  global const float *teacher, global const float *teacher_lse,
@@ -130,24 +130,25 @@ ROW_KERNEL void contrastive_hits(global float *hits, global const float *block, 
                targets_of(targets, r, i, is_photo(photos, column + i, photo), share, teacher, teacher_lse,
                           teacher_scale);
     float total = row_sum(vec_sum(sum), scratch);
+    global float *hits = lse + 2 * batch;
     if (LANE == 0)
         hits[row + r] = column == 0 ? total : hits[row + r] + total;
 }
 
 // One work-group: the mean over rows and columns of weight * lse less what was hit.
-ROW_KERNEL void contrastive_loss(global float *loss, global const float *lse, global const float *hits, int batch,
-                                 float weight)
+ROW_KERNEL void contrastive_loss(global float *loss, global const float *lse, int batch, float weight)
 {
     ROW_SCRATCH(scratch);
     float sum = 0;
     for (int r = LANE; r < batch; r += GROUP)
-        sum += weight * (lse[r] + lse[batch + r]) - hits[r];
+        sum += weight * (lse[r] + lse[batch + r]) - lse[2 * batch + r];
     sum = row_sum(sum, scratch);
     if (LANE == 0)
         *loss = sum / (2 * (float)batch);
 }
 
-// In place, similarities become their gradient. scale_parts [batch]: each row's part of the gradient of the scale.
+// In place, similarities become their gradient. scale_parts [batch]: each row's part of the gradient of the
+// scale; NULL: it is not wanted.
 ROW_KERNEL void contrastive_backward(global float *block, global float *scale_parts, global const float *dloss,
                                      global const float *lse, global const float *tilt, global const int *photos,
                                      global const float *shares, global const float *logit_scale, int raw, int row,
@@ -173,7 +174,7 @@ ROW_KERNEL void contrastive_backward(global float *block, global float *scale_pa
         vec_store(similarities, i, columns, each * scale * g);
     }
     float part = each * row_sum(vec_sum(dscale), scratch);
-    if (LANE == 0)
+    if (LANE == 0 && scale_parts)
         scale_parts[row + r] = column == 0 ? part : scale_parts[row + r] + part;
 }
 

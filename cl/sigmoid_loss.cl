@@ -1,5 +1,5 @@
 // SigLIP's loss over blocks of the batch x batch matrix of similarities (before the scale): block [rows, columns], from
-// image `row` and text `column` on. photos [batch, rounded up]: pairs of one photo are right for each other.
+// image `row` and text `column` on. photos [batch + 16]: pairs of one photo are right for each other.
 
 // log(1 + exp(x)) = max(x, 0) + log(1 + z), z = exp(-|x|): most z are tiny, and 1 + z would lose them. The logarithm is
 // 2 artanh(s), s = z / (2 + z) <= 1/3, by its series; log1p() is computed one lane at a time by some drivers.
@@ -63,7 +63,7 @@ ROW_KERNEL void sigmoid_loss_sum(global float *out, global const float *parts, g
 }
 
 // In place, similarities become their gradient. scale_parts, bias_parts [batch]: each row's part of the gradients of
-// the scale and of the bias, before the factor of sigmoid_loss_sum.
+// the scale and of the bias, before the factor of sigmoid_loss_sum; NULL: they are not wanted.
 ROW_KERNEL void sigmoid_loss_backward(global float *block, global float *scale_parts, global float *bias_parts,
                                       global const float *logit_scale, global const float *logit_bias,
                                       global const float *dloss, global const int *photos, int row, int column,
@@ -82,7 +82,7 @@ ROW_KERNEL void sigmoid_loss_backward(global float *block, global float *scale_p
         vec_store(similarities, i, columns, each * g);
     }
     float scale_part = row_sum(vec_sum(dscale), scratch), bias_part = row_sum(vec_sum(dbias), scratch);
-    if (LANE == 0) {
+    if (LANE == 0 && scale_parts) {
         scale_parts[row + r] = column == 0 ? scale_part : scale_parts[row + r] + scale_part;
         bias_parts[row + r] = column == 0 ? bias_part : bias_parts[row + r] + bias_part;
     }

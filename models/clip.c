@@ -51,7 +51,7 @@ struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tens
         text = op_l2_normalise(tape, text);
     }
     if (clip->sigmoid_loss)
-        return op_sigmoid_loss(tape, image, text, clip->logit_scale, clip->logit_bias, how.photos);
+        return op_sigmoid_loss(tape, image, text, clip->logit_scale, clip->logit_bias, how.slice, how.photos);
     return op_contrastive(tape, image, text, clip->logit_scale, &how);
 }
 

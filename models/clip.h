@@ -115,7 +115,7 @@ struct tensor *clip_embed_images(struct tape *tape, const struct clip *clip, str
 struct tensor *clip_embed_texts(struct tape *tape, const struct clip *clip, struct tensor *features);
 
 /* The loss [1] of n pairs of features: CLIP's with these options (NULL: none; raw_scale is the clip's own), or
- * SigLIP's where sigmoid_loss is set, which knows only `photos` of them. */
+ * SigLIP's where sigmoid_loss is set, which knows only `slice` and `photos` of them. */
 struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tensor *image_features,
                          struct tensor *text_features, const struct contrastive *options);
 

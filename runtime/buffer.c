@@ -140,6 +140,39 @@ void buffer_download(void *bytes, struct buffer *buffer, size_t offset, size_t c
         memset(bytes, 0, count);
 }
 
+/* event NULL: it failed, and the bytes are zeros. */
+struct fetch {
+    struct device *dev;
+    cl_event event;
+    void *bytes;
+    size_t count;
+};
+
+struct fetch *buffer_fetch(void *bytes, struct buffer *buffer, size_t offset, size_t count)
+{
+    struct device *dev = buffer->dev;
+    struct fetch *fetch = mem_new(1, sizeof *fetch);
+    *fetch = (struct fetch){.dev = dev, .bytes = bytes, .count = count};
+    cl_int code = unusable(buffer, offset, count) ? CL_SUCCESS
+                                                  : clEnqueueReadBuffer(dev->queue, buffer->memory, CL_FALSE, offset,
+                                                                        count, bytes, 0, NULL, &fetch->event);
+    opencl_failed(dev, code, "downloading %zu bytes", count);
+    return fetch;
+}
+
+void buffer_fetched(struct fetch *fetch)
+{
+    struct device *dev = fetch->dev;
+    if (fetch->event) {
+        dev->counters.waits++;
+        opencl_failed(dev, clWaitForEvents(1, &fetch->event), "downloading %zu bytes", fetch->count);
+        clReleaseEvent(fetch->event);
+    }
+    if (device_failed(dev))
+        memset(fetch->bytes, 0, fetch->count);
+    free(fetch);
+}
+
 void *buffer_map(struct buffer *buffer, size_t offset, size_t count)
 {
     if (unusable(buffer, offset, count))

@@ -38,6 +38,10 @@ void buffer_drop(struct buffer *buffer);            /* NULL is fine */
 void buffer_upload(struct buffer *buffer, size_t offset, const void *bytes, size_t count);
 void buffer_download(void *bytes, struct buffer *buffer, size_t offset, size_t count);
 
+/* The same in two halves: the second waits until the device has come to where it was queued, and no further. */
+struct fetch *buffer_fetch(void *bytes, struct buffer *buffer, size_t offset, size_t count);
+void buffer_fetched(struct fetch *fetch);
+
 /* Memory of the host that becomes bytes `offset` to offset + count of the buffer when it is unmapped; all of it must be
  * written. Where the device's memory is the host's it is that memory itself. NULL after a failure. Waits. */
 void *buffer_map(struct buffer *buffer, size_t offset, size_t count);

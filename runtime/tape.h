@@ -34,7 +34,7 @@ struct op {
     void (*restore)(const struct node *node);
 };
 
-enum { NODE_INPUTS = 6, NODE_SAVED = 11 };
+enum { NODE_INPUTS = 6, NODE_SAVED = 15 };
 
 struct node {
     const struct op *op;

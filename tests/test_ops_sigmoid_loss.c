@@ -12,7 +12,7 @@ static struct tensor *run(struct tape *tape, struct tensor *const *in, const str
     int *photos = mem_new((size_t)batch, sizeof *photos);
     for (int i = 0; i < batch && c->integer[0]; i++)
         photos[i] = i / c->integer[0];
-    struct tensor *loss = op_sigmoid_loss(tape, in[0], in[1], in[2], in[3], c->integer[0] ? photos : NULL);
+    struct tensor *loss = op_sigmoid_loss(tape, in[0], in[1], in[2], in[3], NULL, c->integer[0] ? photos : NULL);
     free(photos);
     return loss;
 }

@@ -12,6 +12,8 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)         # libsqlite3-
 pkg_check_modules(CHAFA IMPORTED_TARGET chafa)                     # libchafa-dev libglib2.0-dev; without: no pictures on terminals
 pkg_check_modules(MICROHTTPD IMPORTED_TARGET libmicrohttpd)         # libmicrohttpd-dev; without: no tools/serve
 
+find_package(MPI COMPONENTS C)                             # libopenmpi-dev; without: --device 0,1 only, no mpirun
+
 # SigLIP's tokenizer, where the library and a C++ compiler are there.
 find_path(SENTENCEPIECE_INCLUDE_DIR sentencepiece_processor.h)     # libsentencepiece-dev
 find_library(SENTENCEPIECE_LIBRARY sentencepiece)

@@ -58,23 +58,34 @@ static struct tensor *gather(struct trainer *t, const struct features *features,
     return tensor;
 }
 
+/* Pairs that the towers see at a time: of a whole step, the rank's in --accum-freq parts. */
+static int part_size(const struct trainer *t)
+{
+    int parts = t->settings.accum_freq;
+    return (t->share.pairs[t->ranks->rank] + parts - 1) / parts;
+}
+
 struct tensor *batch_loss(struct trainer *t, const struct batch *batch)
 {
-    int count = batch->count, part = t->settings.batch_size;
+    int count = batch->count, part = part_size(t);
     int *photos = mem_new((size_t)count, sizeof *photos), *texts = mem_new((size_t)count, sizeof *texts); // [count]
     for (int i = 0; i < count; i++) {
         photos[i] = batch->pairs[i].photo;
         texts[i] = batch->pairs[i].text;
     }
+    struct slice slice = slice_of(t->ranks, t->counts);
+    int *all_photos = together_photos(t, batch); // [slice.batch]
     struct tensor *image_features = t->images.rows ? gather(t, &t->images, photos, count)
                                                    : run_tower(t->tape, batch_part_images, t->clip, batch, part);
     struct tensor *text_features =
         t->texts.rows ? gather(t, &t->texts, texts, count) : run_tower(t->tape, batch_part_texts, t->clip, batch, part);
-    struct contrastive options = {.photos = t->settings.same_photo_negatives ? NULL : photos,
+    struct contrastive options = {.slice = &slice,
+                                  .photos = t->settings.same_photo_negatives ? NULL : all_photos,
                                   .smoothing = (float)t->settings.label_smoothing,
                                   .hardness = (float)t->settings.hard_negatives};
     teacher_look(&options, &t->teacher, t->tape, batch, part);
     struct tensor *loss = clip_loss(t->tape, t->clip, image_features, text_features, &options);
+    free(all_photos);
     free(photos);
     free(texts);
     return loss;

@@ -1,6 +1,8 @@
 /* From a batch to its loss.
  *
  *     struct tensor *loss = batch_loss(t, batch);      // on t->tape; the batch must stay until the tape is reset. [1]
+ *
+ * Ranks do this together: the loss is that of all their pairs, t->counts of each.
  */
 #ifndef OCLIP_BATCH_LOSS_H
 #define OCLIP_BATCH_LOSS_H

@@ -90,6 +90,7 @@ static int write_state(const struct trainer *t, const char *folder, struct error
                   t->settings.seed, "batch_size", settings_step_pairs(&t->settings), "photos",
                   t->data.train.photo_count, "unsound_steps", t->unsound);
     CHECK(state, "cannot make the state of a checkpoint");
+    json_object_set_new(state, "share", share_json(&t->share));
     char *path = path_join(folder, "state.json");
     int result = json_write(state, path, err);
     json_decref(state);
@@ -337,14 +338,15 @@ static int read_state(struct trainer *t, const char *folder, struct error *err)
     if (result == 0 && (seed != t->settings.seed || batch_size != settings_step_pairs(&t->settings) ||
                         photos != t->data.train.photo_count))
         result = error_set(err, EXIT_BAD_DATA,
-                           "%s: was made with --seed %d --batch-size %d on %d photos, this run has %d, %d and %d", path,
-                           seed, batch_size, photos, t->settings.seed, settings_step_pairs(&t->settings),
+                           "%s: was made with --seed %d and %d pairs a step on %d photos, this run has %d, %d and %d",
+                           path, seed, batch_size, photos, t->settings.seed, settings_step_pairs(&t->settings),
                            t->data.train.photo_count);
     p->best = json_real_or(state, "best", -1);
     t->schedule.factor = json_real_or(state, "plateau_factor", 1);
     t->schedule.best_loss = json_real_or(state, "plateau_best_loss", 0);
     t->schedule.bad_epochs = json_int_or(state, "plateau_bad_epochs", 0);
     t->unsound = json_int_or(state, "unsound_steps", 0);
+    share_from_json(&t->share, json_object_get(state, "share"));
     json_decref(state);
 done:
     free(path);

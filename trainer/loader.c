@@ -20,11 +20,12 @@ struct loader {
     struct loader_source source;
     struct pair *pairs;            // [size] of the epoch; NULL for a stream
     int first, drawn, taken, size; /* samples of the epoch: done before, given to the threads, to a step, all */
-    int bad;
+    int tried, bad;                /* of this rank's: photos given to a step, or that could not be read */
     uint64_t seed;
     double waited;
 
     struct prefetch *prefetch; /* NULL: no photos are read */
+    int waiting, room;         /* photos that it has, and can have */
     struct sample *ahead;      // [capacity] sample i, of those drawn and not taken, is in ahead[i % capacity]
     int capacity;
     struct batch batch;
@@ -71,29 +72,53 @@ static int skip(struct loader *loader, int skipped, struct error *err)
     return 0;
 }
 
+static int step_samples(const struct loader *loader, int left)
+{
+    int wanted = settings_step_pairs(loader->source.settings);
+    return left < wanted ? left : wanted;
+}
+
+/* Steps begin at loader->first. */
+static bool is_own(const struct loader *loader, int sample)
+{
+    const struct loader_source *source = &loader->source;
+    int within = (sample - loader->first) % settings_step_pairs(source->settings), first, count;
+    int drawn = step_samples(loader, loader->size - (sample - within));
+    if (drawn < source->share->ranks)
+        return false;
+    share_part(&first, &count, source->share, source->rank, drawn);
+    return within >= first && within < first + count;
+}
+
 /* Gives the threads photos as far as there is room. */
 static int draw_ahead(struct loader *loader, struct error *err)
 {
-    for (; loader->drawn < loader->size && loader->drawn - loader->taken < loader->capacity; loader->drawn++) {
+    for (; loader->drawn < loader->size && loader->drawn - loader->taken < loader->capacity &&
+           loader->waiting < loader->room;
+         loader->drawn++) {
         struct sample *sample = &loader->ahead[loader->drawn % loader->capacity];
         if (next_sample(sample, loader, err) != 0)
             return -1;
-        if (loader->prefetch)
+        if (loader->prefetch && is_own(loader, loader->drawn)) {
             prefetch_add(loader->prefetch, sample->picture, loader->seed + (uint64_t)loader->drawn);
+            loader->waiting++;
+        }
     }
     return 0;
 }
 
 /* ---- opening ---- */
 
-static void open_threads(struct loader *loader, size_t batch_size)
+static void open_threads(struct loader *loader)
 {
     const struct loader_source *source = &loader->source;
-    size_t bytes = preprocess_bytes(source->preprocess), most = ahead_bytes / bytes, ahead = 2 * batch_size;
+    size_t own = (size_t)source->share->pairs[source->rank], bytes = preprocess_bytes(source->preprocess);
+    size_t most = ahead_bytes / bytes, ahead = 2 * own;
     loader->prefetch = prefetch_open(source->preprocess, source->settings->augments ? &source->settings->augment : NULL,
                                      ahead < most ? ahead : most, source->settings->workers);
-    loader->capacity = (int)prefetch_capacity(loader->prefetch);
-    loader->batch.pixels = mem_new(batch_size, bytes);
+    loader->room = (int)prefetch_capacity(loader->prefetch);
+    loader->capacity = loader->room * source->share->ranks; /* about; what others have is cheap to hold */
+    loader->batch.pixels = mem_new(own, bytes);
 }
 
 int loader_open(struct loader **out, const struct loader_source *source, int epoch, int skipped, struct error *err)
@@ -102,8 +127,8 @@ int loader_open(struct loader **out, const struct loader_source *source, int epo
     size_t batch_size = (size_t)settings_step_pairs(settings);
     struct loader *loader = mem_new(1, sizeof *loader);
     struct random random = random_begin((uint64_t)settings->seed << 32 | (uint32_t)epoch);
-    *loader =
-        (struct loader){.source = *source, .seed = random_bits(&random), .capacity = settings_step_pairs(settings)};
+    *loader = (struct loader){
+        .source = *source, .seed = random_bits(&random), .capacity = settings_step_pairs(settings), .room = 1};
     loader->batch.pairs = mem_new(batch_size, sizeof *loader->batch.pairs);
     loader->batch.texts = mem_new(batch_size, sizeof *loader->batch.texts);
     loader->size = dataset_epoch_size(source->data, settings);
@@ -112,7 +137,7 @@ int loader_open(struct loader **out, const struct loader_source *source, int epo
     else
         loader->pairs = dataset_epoch(source->data, settings, epoch);
     if (source->preprocess)
-        open_threads(loader, batch_size);
+        open_threads(loader);
     loader->ahead = mem_new((size_t)loader->capacity, sizeof *loader->ahead);
     if (skip(loader, skipped, err) != 0 || draw_ahead(loader, err) != 0) {
         loader_close(loader);
@@ -144,6 +169,8 @@ static bool take_photo(struct loader *loader, int row)
     if (!loader->prefetch)
         return true;
     wait_for_photo(loader);
+    loader->waiting--;
+    loader->tried++;
     unsigned char *pixels = loader->batch.pixels + (size_t)row * preprocess_bytes(loader->source.preprocess);
     if (prefetch_next(loader->prefetch, pixels, &unreadable) == 0)
         return true;
@@ -164,7 +191,7 @@ static int check_bad(const struct loader *loader, struct error *err)
 {
     const struct bad_samples *bad = loader->source.bad;
     const struct stream *stream = loader->source.data->stream;
-    size_t seen = (size_t)(loader->taken - loader->first);
+    size_t seen = (size_t)loader->tried;
     if (seen < CHECKED_FROM && loader->size - loader->taken >= 2)
         return 0;
     if (stream && bad_samples_check(bad, stream->broken, stream->whole + stream->broken, err) != 0)
@@ -175,15 +202,15 @@ static int check_bad(const struct loader *loader, struct error *err)
 int loader_next(struct batch *out, struct loader *loader, struct error *err)
 {
     struct batch *batch = &loader->batch;
-    int left = loader->size - loader->taken, wanted = settings_step_pairs(loader->source.settings);
+    int drawn = step_samples(loader, loader->size - loader->taken);
     empty_batch(batch);
-    if (left < 2)
+    if (drawn < 2 || drawn < loader->source.share->ranks)
         return 0;
-    for (; batch->drawn < wanted && batch->drawn < left; batch->drawn++, loader->taken++) {
+    for (; batch->drawn < drawn; batch->drawn++, loader->taken++) {
         if (draw_ahead(loader, err) != 0)
             return -1;
         struct sample *sample = &loader->ahead[loader->taken % loader->capacity];
-        if (take_photo(loader, batch->count)) {
+        if (is_own(loader, loader->taken) && take_photo(loader, batch->count)) {
             batch->pairs[batch->count] = sample->pair;
             batch->texts[batch->count++] = sample->text;
             sample->text = NULL;

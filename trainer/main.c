@@ -10,13 +10,31 @@ static void request_stop(int signal_number)
     stop_requested = 1;
 }
 
-static bool save_is_due(const struct trainer *t, double *saved_at)
+static bool save_is_due(struct trainer *t, double *saved_at)
 {
     bool due = t->settings.save_frequency > 0 ? t->position.epoch % t->settings.save_frequency == 0
                                               : clock_seconds() - *saved_at > 60;
     if (due)
         *saved_at = clock_seconds();
+    ranks_tell(t->ranks, &due, sizeof due);
     return due;
+}
+
+/* By rank 0, for all. */
+static int evaluate(struct trainer *t, struct evaluation *evaluation, double seconds, int pairs, struct error *err)
+{
+    int result = 0;
+    if (t->ranks->rank == 0 && (result = trainer_evaluate(t, evaluation, err)) == 0) {
+        report_epoch(t, evaluation, seconds, pairs);
+        report_page(t, false);
+    }
+    ranks_tell(t->ranks, &evaluation->loss, sizeof evaluation->loss);
+    return ranks_agree(t->ranks, result, err);
+}
+
+static int save(struct trainer *t, struct error *err)
+{
+    return ranks_agree(t->ranks, t->ranks->rank == 0 ? trainer_save(t, err) : 0, err);
 }
 
 static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct error *err)
@@ -28,15 +46,14 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
     report_flush(t);
     if (soundness_check(t, err) != 0)
         return -1;
-    if (stop_requested)
+    if (t->stopped)
         return 0;
     double seconds = clock_seconds() - start;
     t->all_waited += t->epoch_waited;
     t->all_seconds += seconds;
-    if (trainer_evaluate(t, evaluation, err) != 0)
+    int pairs = (t->position.step - first_step) * settings_step_pairs(&t->settings);
+    if (evaluate(t, evaluation, seconds, pairs, err) != 0)
         return -1;
-    report_epoch(t, evaluation, seconds, (t->position.step - first_step) * settings_step_pairs(&t->settings));
-    report_page(t, false);
     schedule_epoch_done(&t->schedule, evaluation->loss);
     t->position.epoch++;
     t->position.pair = 0;
@@ -45,7 +62,7 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
 
 static bool goes_on(const struct trainer *t)
 {
-    return t->position.step < t->total_steps && t->position.epoch < t->settings.epochs && !stop_requested;
+    return t->position.step < t->total_steps && t->position.epoch < t->settings.epochs && !t->stopped;
 }
 
 static int run(struct trainer *t, struct error *err)
@@ -54,13 +71,14 @@ static int run(struct trainer *t, struct error *err)
     struct evaluation last = {0};
     t->bar = progress_begin("training", t->total_steps, "steps", t->settings.quiet);
     while (goes_on(t))
-        if (run_epoch(t, &last, err) != 0 || (goes_on(t) && save_is_due(t, &saved_at) && trainer_save(t, err) != 0))
+        if (run_epoch(t, &last, err) != 0 || (goes_on(t) && save_is_due(t, &saved_at) && save(t, err) != 0))
             return -1;
     progress_end(&t->bar);
-    if (trainer_save(t, err) != 0)
+    if (save(t, err) != 0)
         return -1;
-    report_page(t, true);
-    if (stop_requested) {
+    if (t->ranks->rank == 0)
+        report_page(t, true);
+    if (t->stopped) {
         report_note(t, "interrupted; go on with --resume %s", t->folder);
         return 0;
     }
@@ -75,30 +93,45 @@ static int run(struct trainer *t, struct error *err)
     return 0;
 }
 
-int main(int argc, char **argv)
+/* All ranks fail alike; one says so. */
+static int fail(const struct trainer *t, const struct error *err)
 {
-    struct trainer t = {0};
-    struct error err = {0};
-    if (settings_read(&t.settings, argc, argv, &err) != 0)
-        return error_report(&err);
-    struct sigaction action = {.sa_handler = request_stop};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    return t->ranks->rank == 0 ? error_report(err) : (int)err->code;
+}
 
+static int train(struct ranks *ranks, void *settings)
+{
+    struct trainer t = {.settings = *(const struct settings *)settings, .ranks = ranks};
+    struct error err = {0};
     int code = EXIT_OK;
+    t.settings.ranks = ranks->count;
+    t.settings.quiet |= ranks->rank > 0;
     if (trainer_open(&t, &err) != 0) {
-        code = error_report(&err);
+        code = fail(&t, &err);
     } else if ((t.settings.dry_run ? plan_print(&t, &err) : run(&t, &err)) != 0) {
-        code = error_report(&err);
+        code = fail(&t, &err);
         if (code == EXIT_NO_MEMORY)
             plan_advise(&t);
         if (trainer_is_saved(&t))
             report_note(&t, "what was saved goes on with --resume %s", t.folder);
-    } else if (stop_requested) {
+    } else if (t.stopped) {
         code = EXIT_INTERRUPTED;
     }
-    if (trainer_write_profile(&t, &err) != 0)
+    if (ranks->rank == 0 && trainer_write_profile(&t, &err) != 0)
         code = error_report(&err);
     trainer_close(&t);
     return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    struct error err = {0};
+    int code;
+    if (settings_read(&settings, argc, argv, &err) != 0)
+        return error_report(&err);
+    struct sigaction action = {.sa_handler = request_stop};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return ranks_run(&code, settings_devices(&settings), train, &settings, &err) != 0 ? error_report(&err) : code;
 }

@@ -133,7 +133,8 @@ static void plan_steps(struct trainer *t)
 {
     const struct settings *s = &t->settings;
     int pairs = dataset_epoch_size(&t->data, s);
-    long of_epoch = pairs / settings_step_pairs(s) + (pairs % settings_step_pairs(s) >= 2);
+    int least = s->ranks > 2 ? s->ranks : 2;
+    long of_epoch = pairs / settings_step_pairs(s) + (pairs % settings_step_pairs(s) >= least);
     long steps = of_epoch * s->epochs, most = s->max_steps > 0 ? s->max_steps : INT_MAX;
     t->total_steps = (int)(steps < most ? steps : most);
     t->schedule = (struct schedule){.scheduler = s->scheduler,
@@ -148,27 +149,64 @@ static int open_data(struct trainer *t, struct error *err)
 {
     struct error ignored;
     t->bad = (struct bad_samples){.limit = t->settings.max_bad_samples, .quiet = t->settings.quiet};
+    if (t->settings.ranks > (1 << 24) / t->settings.batch_size / t->settings.accum_freq)
+        return error_set(err, EXIT_USAGE, "--batch-size %d x --accum-freq %d x %d ranks are more than %d pairs a step",
+                         t->settings.batch_size, t->settings.accum_freq, t->settings.ranks, 1 << 24);
     if (dataset_open(&t->data, &t->settings, &t->bad, err) == 0)
         return 0;
-    if (t->bad.known.list.count > 0 && places_choose_folder(t, &ignored) == 0 &&
+    if (t->ranks->rank == 0 && t->bad.known.list.count > 0 && places_choose_folder(t, &ignored) == 0 &&
         bad_samples_open(&t->bad, t->folder, &ignored) == 0)
         report_note(t, "what is broken is listed in %s/bad_samples.jsonl", t->folder);
     return -1;
 }
 
-int trainer_open(struct trainer *t, struct error *err)
+static int open_device(struct trainer *t, struct error *err)
 {
-    if (open_data(t, err) != 0 || device_open(&t->dev, t->settings.device, err) != 0 ||
-        device_go_without(t->dev, t->settings.without, err) != 0)
+    char *device = places_choose_device(t);
+    int result = device_open(&t->dev, device, err);
+    free(device);
+    if (result != 0 || device_go_without(t->dev, t->settings.without, err) != 0)
         return -1;
     buffer_limit(t->dev, t->settings.max_memory);
     if (t->settings.profile)
         device_profile_start(t->dev);
-    if (places_choose_folder(t, err) != 0 || report_open(t, err) != 0 || bad_samples_open(&t->bad, t->folder, err) != 0)
-        return -1;
     gemm_set_tuning(t->dev, t->settings.tune);
-    report_note(t, "%s", device_info(t->dev)->label);
     gemm_set_precision(t->dev, t->settings.precision);
+    return 0;
+}
+
+/* All ranks work in the folder that rank 0 chooses, and it alone writes to it. */
+static int open_folder(struct trainer *t, struct error *err)
+{
+    char folder[4096] = "";
+    int result = 0;
+    if (t->ranks->rank == 0) {
+        result = places_choose_folder(t, err);
+        if (result == 0)
+            result = report_open(t, err);
+        if (result == 0)
+            result = bad_samples_open(&t->bad, t->folder, err);
+        snprintf(folder, sizeof folder, "%s", t->folder ? t->folder : "");
+    }
+    ranks_tell(t->ranks, folder, sizeof folder);
+    if (t->ranks->rank > 0)
+        t->folder = mem_format("%s", folder);
+    return result;
+}
+
+static void note_devices(struct trainer *t)
+{
+    const char *label = device_info(t->dev)->label;
+    enum { ROOM = sizeof device_info(t->dev)->label };
+    char *labels = mem_new((size_t)t->ranks->count, ROOM); // [count, ROOM]
+    ranks_gather_each(t->ranks, labels, label, ROOM);
+    for (int r = 0; r < t->ranks->count; r++)
+        report_note(t, "%s", labels + (size_t)r * ROOM);
+    free(labels);
+}
+
+static int open_parts(struct trainer *t, struct error *err)
+{
     if (open_model(t, err) != 0)
         return -1;
     if (clip_precision_note(t->clip))
@@ -177,8 +215,20 @@ int trainer_open(struct trainer *t, struct error *err)
     if (strcmp(t->settings.precision, "fp32") != 0) /* features are cached by the fingerprint */
         hash_add_text(&t->clip->fingerprint, t->settings.precision);
     set_training(t);
-    if (teacher_open(&t->teacher, t->clip, &t->settings, err) != 0 || open_features(t, err) != 0)
+    return teacher_open(&t->teacher, t->clip, &t->settings, err) != 0 ? -1 : open_features(t, err);
+}
+
+/* Rank 0 before the others, who find features in the cache then. */
+static int open_in_turn(struct trainer *t, struct error *err)
+{
+    int result = t->ranks->rank == 0 ? open_parts(t, err) : 0;
+    if (ranks_agree(t->ranks, result, err) != 0)
         return -1;
+    return t->ranks->rank > 0 ? open_parts(t, err) : 0;
+}
+
+static int open_steps(struct trainer *t, struct error *err)
+{
     plan_steps(t);
     t->position = (struct position){.best = -1};
     if (t->settings.ema_decay > 0)
@@ -188,15 +238,35 @@ int trainer_open(struct trainer *t, struct error *err)
         t->loss_scale = loss_scale_new(t->dev);
     t->guard = step_guard_new(t->dev);
     t->losses = tensor_new(t->dev, DTYPE_F32, 2, (int[]){LOSS_SLOTS, STEP_GUARD_NUMBERS});
+    t->grad_sum = grad_sum_new(t->clip->arena, t->ranks);
+    t->share = share_equally(t->ranks->count, settings_step_pairs(&t->settings));
+    t->counts = mem_new((size_t)t->ranks->count, sizeof *t->counts);
     report_note(t, "%d photos to train on, %d to validate on; %d steps of %d pairs in %d epochs; run folder %s",
                 t->data.train.photo_count, t->data.val.photo_count, t->total_steps, settings_step_pairs(&t->settings),
                 t->settings.epochs, t->folder);
-    if (plan_choose(t, err) != 0)
-        return -1;
+    return plan_choose(t, err);
+}
+
+static int open_position(struct trainer *t, struct error *err)
+{
     int found = t->settings.resume ? trainer_resume(t, err) : 1;
     if (found == 0)
         report_note(t, "resumed at epoch %d, step %d", t->position.epoch + 1, t->position.step);
-    return found < 0 ? -1 : report_start(t, err);
+    return found < 0 ? -1 : 0;
+}
+
+/* After each part, all ranks could open it, or none goes on. */
+int trainer_open(struct trainer *t, struct error *err)
+{
+    static int (*const parts[])(struct trainer *, struct error *) = {open_data,    open_device, open_folder,
+                                                                     open_in_turn, open_steps,  open_position};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (ranks_agree(t->ranks, parts[i](t, err), err) != 0)
+            return -1;
+        if (parts[i] == open_folder)
+            note_devices(t);
+    }
+    return ranks_agree(t->ranks, t->ranks->rank == 0 ? report_start(t, err) : 0, err);
 }
 
 int trainer_write_profile(struct trainer *t, struct error *err)
@@ -213,6 +283,7 @@ void trainer_close(struct trainer *t)
     loader_close(t->loader);
     features_free(&t->images);
     features_free(&t->texts);
+    grad_sum_free(t->grad_sum);
     tensor_free(t->losses);
     tensor_free(t->guard);
     tensor_free(t->loss_scale);
@@ -222,6 +293,8 @@ void trainer_close(struct trainer *t)
     device_close(t->dev);
     dataset_free(&t->data);
     bad_samples_close(&t->bad);
+    share_free(&t->share);
+    free(t->counts);
     free(t->best_values);
     free(t->folder);
 }

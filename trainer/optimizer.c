@@ -22,6 +22,7 @@ struct adamw optimizer_at(const struct trainer *t, int step, double factor)
                           .step = step + 1,
                           .guard = t->guard,
                           .average_decay = (float)fmin(s->ema_decay, (1.0 + step) / (10.0 + step)),
+                          .sum = t->grad_sum,
                           .loss_scale = t->loss_scale};
     for (int group = 0; group < (int)(sizeof groups / sizeof *groups); group++) {
         adamw.rates[group] = (float)(groups[group].rate * factor);

@@ -60,6 +60,27 @@ int places_choose_folder(struct trainer *t, struct error *err)
     return file_make_folders(t->folder, err);
 }
 
+/* Ranks to which the choice is left take the machine's GPUs in turn. */
+char *places_choose_device(const struct trainer *t)
+{
+    char *spec = settings_device(&t->settings, t->ranks->neighbour);
+    struct device_info *infos;
+    struct error ignored;
+    int count, gpus = 0;
+    bool is_open = strcmp(spec, "auto") == 0 || strcmp(spec, "gpu") == 0;
+    if (t->ranks->count == 1 || !is_open || device_list(&infos, &count, &ignored) != 0)
+        return spec;
+    for (int i = 0; i < count; i++)
+        gpus += infos[i].device_class == DEVICE_GPU;
+    for (int i = 0, at = 0; i < count && gpus > 0; i++)
+        if (infos[i].device_class == DEVICE_GPU && at++ == t->ranks->neighbour % gpus) {
+            free(spec);
+            spec = mem_format("%d", infos[i].index);
+        }
+    free(infos);
+    return spec;
+}
+
 /* The pretrained towers are there if tools/demo.sh has fetched them. */
 void places_choose_sample(struct settings *s)
 {

@@ -69,18 +69,25 @@ static void one_step(struct trainer *t, const struct batch *batch)
     tape_reset(t->tape);
 }
 
+/* Ranks share steps, also those that are tried: what one cannot do, none goes on with. */
+static bool all_can(struct trainer *t, bool this_one)
+{
+    struct error ignored = {0};
+    return ranks_agree(t->ranks, this_one ? 0 : -1, &ignored) == 0;
+}
+
 /* Whether a step fits; *peak: the most that it took. Kernels and products that are new are made first. */
 static bool fits(struct trainer *t, const struct batch *batch, size_t *peak)
 {
     struct error ignored;
-    if (!buffer_recover(t->dev))
+    if (!all_can(t, buffer_recover(t->dev)))
         return false;
     one_step(t, batch);
-    if (device_failed(t->dev) || !buffer_recover(t->dev))
+    if (!all_can(t, !device_failed(t->dev) && buffer_recover(t->dev)))
         return false;
     one_step(t, batch);
     *peak = buffer_bytes_peak(t->dev);
-    return device_finish(t->dev, &ignored) == 0;
+    return all_can(t, device_finish(t->dev, &ignored) == 0);
 }
 
 static bool way_fits(struct trainer *t, const struct batch *batch, int pairs, struct way way, size_t *peak)
@@ -119,10 +126,12 @@ static size_t least_limit(struct trainer *t, const struct batch *batch)
 
 static int first_batch(struct batch *batch, struct trainer *t, struct error *err)
 {
-    if (trainer_open_loader(t, 0, 0, err) != 0)
-        return -1;
-    int more = loader_next(batch, t->loader, err);
-    return more == 0 ? error_set(err, EXIT_BAD_DATA, "no pairs to try a step with") : more < 0 ? -1 : 0;
+    bool goes_on;
+    *batch = (struct batch){0};
+    int more = trainer_open_loader(t, 0, 0, err) == 0 ? loader_next(batch, t->loader, err) : -1;
+    bool taken = together_before_step(&goes_on, t, batch->count, more > 0, false);
+    int result = taken ? 0 : more < 0 ? -1 : error_set(err, EXIT_BAD_DATA, "no pairs to try a step with");
+    return ranks_agree(t->ranks, result, err);
 }
 
 static void let_batch_go(struct trainer *t)
@@ -134,7 +143,7 @@ static void let_batch_go(struct trainer *t)
 int plan_choose(struct trainer *t, struct error *err)
 {
     struct batch batch;
-    int pairs = settings_step_pairs(&t->settings), result = 0;
+    int pairs = t->settings.batch_size * t->settings.accum_freq, result = 0; /* of this rank */
     size_t peak, limit = t->settings.max_memory;
     if (limit == 0)
         return 0;
@@ -173,12 +182,12 @@ int plan_print(struct trainer *t, struct error *err)
     double start = clock_seconds();
     for (int i = 0; i < TIMED_STEPS && fit; i++)
         one_step(t, &batch);
-    int result = device_finish(t->dev, err);
+    int result = ranks_agree(t->ranks, device_finish(t->dev, err), err);
     double seconds = (clock_seconds() - start) / TIMED_STEPS;
     state_put_back(t, &state);
     let_batch_go(t);
-    if (result != 0)
-        return -1;
+    if (result != 0 || t->ranks->rank > 0)
+        return result;
     char *options = options_of(t);
     int steps = t->total_steps - t->position.step;
     printf("plan: %s\ndevice memory: %.1f MB\nsteps: %d of %d pairs\ntime: %.0f s, %.3f s a step, beside evaluation, "
@@ -193,11 +202,11 @@ void plan_advise(struct trainer *t)
 {
     struct batch batch;
     struct error ignored;
-    int pairs = settings_step_pairs(&t->settings);
+    int pairs = t->settings.batch_size * t->settings.accum_freq;
     struct way way = way_of(t);
     size_t peak;
     let_batch_go(t);
-    if (!buffer_recover(t->dev) || first_batch(&batch, t, &ignored) != 0)
+    if (!all_can(t, buffer_recover(t->dev)) || first_batch(&batch, t, &ignored) != 0)
         return;
     if (find_way(t, &batch, pairs, &peak)) {
         char *options = options_of(t);

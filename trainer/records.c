@@ -16,8 +16,10 @@ json_t *record_number(double number)
 void record_write(FILE *stream, json_t *record)
 {
     CHECK(record, "a record that cannot be made");
-    json_dumpf(record, stream, JSON_REAL_PRECISION(DIGITS) | JSON_COMPACT);
-    putc('\n', stream);
+    if (stream) {
+        json_dumpf(record, stream, JSON_REAL_PRECISION(DIGITS) | JSON_COMPACT);
+        putc('\n', stream);
+    }
     json_decref(record);
 }
 

@@ -24,7 +24,7 @@
  * line that was cut off with them. */
 int records_open(FILE **stream, const char *folder, const char *name, int step, struct error *err) MUST_CHECK;
 
-/* Takes the reference. */
+/* Takes the reference; writes nothing where the stream is NULL. */
 void record_write(FILE *stream, json_t *record);
 
 struct records {

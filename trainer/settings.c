@@ -22,7 +22,8 @@ enum { ROOM = 128 };
 static void list_options(struct option_row list[ROOM], struct settings *s)
 {
     const struct option_row rows[] = {
-        {"device", OPTION_TEXT, &s->device, "SPEC", "OpenCL device: number, P:D, part of a name, gpu, cpu, auto", 0},
+        {"device", OPTION_TEXT, &s->device, "SPEC",
+         "OpenCL device: number, P:D, part of a name, gpu, cpu, auto; several that share each step: 0,1", 0},
         {"precision", OPTION_TEXT, &s->precision, "fp32|bf16|fp16",
          "what transformers store activations as; weights, sums and checkpoints stay float32", 0},
         {"tune", OPTION_TEXT, &s->tune, "off|quick|full",
@@ -79,9 +80,13 @@ static void list_options(struct option_row list[ROOM], struct settings *s)
          "train updates of rank R in place of the towers' matrices (LoRA); the model has them merged", 0},
         {"lora-alpha", OPTION_REAL, &s->lora_alpha, "A in (0, inf)", "their factor is A/R (R)", 0},
         {"lora-targets", OPTION_TEXT, &s->lora_targets, "qkv,out,fc1,fc2", "the matrices of a block that have them", 0},
-        {"batch-size", OPTION_INT, &s->batch_size, "N in [2, 16777216]", "pairs a step", 'b'},
+        {"batch-size", OPTION_INT, &s->batch_size, "N in [2, 16777216]", "pairs a step, of each device that shares it",
+         'b'},
         {"accum-freq", OPTION_INT, &s->accum_freq, "N in [1, 8388608]",
          "the loss is over N x --batch-size pairs, whose towers are run --batch-size at a time, twice", 0},
+        {"share", OPTION_TEXT, &s->share, "measured|equal",
+         "devices that share steps have pairs by their measured speed, or equally many: then runs repeat to the bit",
+         0},
         {"label-smoothing", OPTION_REAL, &s->label_smoothing, "PART in [0, 1)",
          "part of each target spread over the batch", 0},
         {"hard-negatives", OPTION_REAL, &s->hard_negatives, "BETA in [0, inf)",
@@ -265,7 +270,23 @@ static int check(struct settings *s, struct error *err)
 
 int settings_step_pairs(const struct settings *s)
 {
-    return s->batch_size * s->accum_freq;
+    return s->batch_size * s->accum_freq * s->ranks;
+}
+
+int settings_devices(const struct settings *s)
+{
+    int count = 1;
+    for (const char *at = s->device; (at = strchr(at, ',')); at++)
+        count++;
+    return count;
+}
+
+char *settings_device(const struct settings *s, int n)
+{
+    const char *at = s->device;
+    for (n %= settings_devices(s); n > 0; n--)
+        at = strchr(at, ',') + 1;
+    return mem_format("%.*s", (int)strcspn(at, ","), at);
 }
 
 int settings_read(struct settings *s, int argc, char **argv, struct error *err)
@@ -281,7 +302,9 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         .lora_targets = "qkv,out,fc1,fc2",
         .dropout = UNSET,
         .batch_size = UNSET,
+        .share = "measured",
         .accum_freq = 1,
+        .ranks = 1,
         .distill_weight = 1,
         .epochs = UNSET,
         .lr = UNSET,

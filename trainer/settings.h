@@ -48,7 +48,9 @@ struct settings {
     bool grad_checkpointing;
     bool seed_faults; /* --recipe seed: raw logit scale, embeddings not normalised in the loss */
     /* optimisation */
-    int batch_size, accum_freq; /* pairs that the towers see at a time; so many times as many make a step */
+    const char *share;          /* equal or measured: how ranks come to their parts of a step */
+    int batch_size, accum_freq; /* pairs that the towers see at a time; so many times as many are a rank's in a step */
+    int ranks;                  /* that share each step; once they are started */
     double label_smoothing, hard_negatives;
     const char *distill_model;
     double distill_weight;
@@ -73,8 +75,13 @@ struct settings {
 /* Fails with EXIT_USAGE; --help prints and exits. */
 int settings_read(struct settings *settings, int argc, char **argv, struct error *err) MUST_CHECK;
 
-int settings_step_pairs(const struct settings *settings); /* pairs of a step */
+int settings_step_pairs(const struct settings *settings); /* pairs of a step, of all ranks */
 bool settings_is_tiny(const struct settings *settings);   /* --model tiny: from scratch, not a folder */
+
+/* --device names one for each rank of a machine, joined by commas: how many, and which is the machine's n-th rank's,
+ * counted from 0, and again from the first when there are more. Caller frees. */
+int settings_devices(const struct settings *settings);
+char *settings_device(const struct settings *settings, int n);
 
 /* All options as they were decided, one a line (options_write). */
 int settings_write(const struct settings *settings, const char *path, struct error *err) MUST_CHECK;

@@ -4,11 +4,12 @@
 
 #include <stdlib.h>
 
-/* Random numbers depend on (seed, step) alone, so that a resumed run draws what the first would have drawn. */
-static void train_batch(struct trainer *t, const struct batch *batch)
+/* Random numbers depend on (seed, step, rank) alone, so that a resumed run draws what the first would have drawn. */
+static void train_batch(struct trainer *t, const struct batch *batch, bool taken)
 {
-    tape_seed(t->tape, (uint64_t)t->settings.seed << 32 | (uint32_t)t->position.step);
-    if (batch->count >= 2) {
+    uint64_t seed = (uint64_t)t->settings.seed << 32 | (uint32_t)t->position.step;
+    tape_seed(t->tape, seed + (uint64_t)t->ranks->rank * UINT64_C(0x9e3779b97f4a7c15));
+    if (taken) {
         struct tensor *loss = batch_loss(t, batch);
         double factor = schedule_factor(&t->schedule, t->position.step);
         struct adamw adamw = optimizer_at(t, t->position.step, factor);
@@ -30,28 +31,52 @@ int trainer_open_loader(struct trainer *t, int epoch, int skipped, struct error 
 {
     struct loader_source source = {.data = &t->data,
                                    .settings = &t->settings,
+                                   .share = &t->share,
+                                   .rank = t->ranks->rank,
                                    .preprocess = t->images.rows ? NULL : &t->clip->preprocess,
                                    .bad = &t->bad,
                                    .dev = t->dev};
     return loader_open(&t->loader, &source, epoch, skipped, err);
 }
 
-int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err)
+/* Samples that wait were drawn for the shares before. */
+static int share_anew(struct trainer *t, struct error *err)
 {
-    struct batch batch;
-    int more = 1, result = 0;
-    if (!t->loader && trainer_open_loader(t, t->position.epoch, t->position.pair, err) != 0)
-        return -1;
-    while (!*stop && t->position.step < t->total_steps && !device_failed(t->dev) && !soundness_lost(t) &&
-           (more = loader_next(&batch, t->loader, err)) > 0)
-        train_batch(t, &batch);
-    t->epoch_waited = loader_waited(t->loader);
     loader_close(t->loader);
     t->loader = NULL;
-    if (more < 0)
-        return -1;
-    if (more == 0 && !soundness_lost(t) && t->position.step < t->total_steps &&
+    return trainer_open_loader(t, t->position.epoch, t->position.pair, err);
+}
+
+/* False when the ranks do not go on. *result becomes -1 when this one cannot, which it says before the next step. */
+static bool step(int *result, struct trainer *t, bool stop, struct error *err)
+{
+    struct batch batch = {0};
+    bool goes_on, able = *result == 0 && !stop && t->position.step < t->total_steps && !device_failed(t->dev) &&
+                         !soundness_lost(t);
+    int more = able ? loader_next(&batch, t->loader, err) : 0;
+    bool taken = together_before_step(&goes_on, t, batch.count, more > 0, stop);
+    *result = more < 0 ? -1 : *result;
+    if (!goes_on)
+        return false;
+    train_batch(t, &batch, taken);
+    if (t->share_is_new)
+        *result = share_anew(t, err);
+    return true;
+}
+
+int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err)
+{
+    int result = t->loader ? 0 : trainer_open_loader(t, t->position.epoch, t->position.pair, err);
+    together_begin(t);
+    while (step(&result, t, *stop, err))
+        ;
+    t->epoch_waited = t->loader ? loader_waited(t->loader) : 0;
+    loader_close(t->loader);
+    t->loader = NULL;
+    if (result == 0 && !t->stopped && !soundness_lost(t) && t->position.step < t->total_steps &&
         t->position.epoch + 1 < t->settings.epochs)
         result = trainer_open_loader(t, t->position.epoch + 1, 0, err);
-    return result == 0 ? device_finish(t->dev, err) : -1;
+    if (result == 0)
+        result = device_finish(t->dev, err);
+    return ranks_agree(t->ranks, result, err) == 0 ? together_check_weights(t, err) : -1;
 }

@@ -7,10 +7,12 @@
 
 #include "models/metrics.h"
 #include "runtime/ops/adamw.h"
+#include "runtime/ops/grad_sum.h"
 #include "runtime/util/progress.h"
 #include "trainer/features.h"
 #include "trainer/loader.h"
 #include "trainer/schedule.h"
+#include "trainer/share.h"
 #include "trainer/teacher.h"
 
 /* What a checkpoint carries besides the arena. */
@@ -30,7 +32,13 @@ struct evaluation {
 
 struct trainer {
     struct settings settings;
-    char *folder; /* of the run */
+    struct ranks *ranks; /* of which this is one; rank 0 writes and says what there is to */
+    struct share share;
+    bool share_is_new;              /* from the next step on */
+    int *counts;                    // [ranks->count] pairs that each has in this step
+    double step_began, step_waited; /* when the last step did, and ranks->waited then */
+    bool stopped;                   /* ranks were asked to stop, and all have */
+    char *folder;                   /* of the run */
     struct device *dev;
     struct clip *clip;
     struct teacher teacher;
@@ -39,6 +47,7 @@ struct trainer {
     struct loader *loader;         /* of the next epoch, which decodes while this one is evaluated; NULL: not begun */
     struct features images, texts; /* of locked towers; rows NULL otherwise */
     struct tape *tape;             /* records; evaluation uses one that does not */
+    struct grad_sum *grad_sum;     /* NULL: one rank */
     struct schedule schedule;
     struct position position;
     int total_steps;
@@ -60,8 +69,9 @@ struct trainer {
 };
 enum { LOSS_SLOTS = 512 };
 
-/* places.c: the folder of the run; with no data named, the sample, and the model if none is named either: before the
- * defaults that depend on it. */
+/* places.c: the folder of the run; this rank's device, which the caller frees; with no data named, the sample, and the
+ * model if none is named either: before the defaults that depend on it. */
+char *places_choose_device(const struct trainer *t);
 int places_choose_folder(struct trainer *t, struct error *err) MUST_CHECK;
 void places_choose_sample(struct settings *settings);
 
@@ -70,9 +80,18 @@ int trainer_open(struct trainer *t, struct error *err) MUST_CHECK;
 int trainer_write_profile(struct trainer *t, struct error *err) MUST_CHECK;
 void trainer_close(struct trainer *t); /* also after a failure */
 
-/* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set. */
+/* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set on any rank. */
 int trainer_open_loader(struct trainer *t, int epoch, int skipped, struct error *err) MUST_CHECK;
 int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err) MUST_CHECK;
+
+/* together.c: what several ranks do together. Before a step each says how many pairs it has for it, whether it is able
+ * to go on, and whether it was asked to stop. All go on or none does, and take the step if each has a pair. */
+void together_begin(struct trainer *t); /* before the first step of some */
+bool together_before_step(bool *goes_on, struct trainer *t, int pairs, bool able, bool stop);
+/* Whose photos the pairs of that step are, those of all ranks; caller frees.  [sum of t->counts] */
+int *together_photos(struct trainer *t, const struct batch *batch);
+/* Weights are the same on all ranks, or it fails; on devices of different kinds they become so. */
+int together_check_weights(struct trainer *t, struct error *err) MUST_CHECK;
 
 /* optimizer.c */
 struct adamw optimizer_at(const struct trainer *t, int step, double factor); /* factor: of all learning rates */

@@ -2,6 +2,7 @@
 
 #include "runtime/launch.h"
 #include "runtime/ops/grad_norm.h"
+#include "runtime/ops/grad_sum.h"
 #include "runtime/ops/loss_scale.h"
 #include "runtime/ops/step_guard.h"
 
@@ -44,9 +45,8 @@ static struct tensor *new_rates(const struct arena *arena, const struct adamw *s
     return rates;
 }
 
-static void update_bucket(void *context, struct bucket *bucket)
+static void update_bucket(struct update *update, struct bucket *bucket)
 {
-    struct update *update = context;
     const struct arena *arena = update->arena;
     const struct adamw *s = update->settings;
     double beta1 = (double)s->beta1, beta2 = (double)s->beta2;
@@ -63,6 +63,18 @@ static void update_bucket(void *context, struct bucket *bucket)
     update->done[bucket - arena->buckets] = true;
 }
 
+/* Nothing more will come in this backward pass. */
+static void bucket_done(void *context, struct bucket *bucket)
+{
+    struct update *update = context;
+    if (!update->settings->sum) {
+        update_bucket(update, bucket);
+        return;
+    }
+    bucket_fill(bucket);
+    grad_sum_send(update->settings->sum, bucket);
+}
+
 static struct update update_begin(struct arena *arena, const struct adamw *settings)
 {
     CHECK(settings->step >= 1, "adamw: steps count from 1, not %d", settings->step);
@@ -76,6 +88,8 @@ static void update_end(struct update *update)
 {
     struct arena *arena = update->arena;
     const struct adamw *s = update->settings;
+    if (s->sum)
+        grad_sum_finish(s->sum);
     if (s->max_norm > 0 || s->loss_scale)
         update->norm = grad_norm(arena, s->max_norm);
     if (s->loss_scale)
@@ -101,8 +115,8 @@ void adamw_step(struct arena *arena, const struct adamw *settings)
 void adamw_backward(struct tape *tape, struct tensor *loss, struct arena *arena, const struct adamw *settings)
 {
     struct update update = update_begin(arena, settings);
-    if (settings->max_norm == 0 && !settings->loss_scale)
-        tape_when_complete(tape, update_bucket, &update);
+    if (settings->sum || (settings->max_norm == 0 && !settings->loss_scale))
+        tape_when_complete(tape, bucket_done, &update);
     if (settings->guard)
         step_guard_loss(settings->guard, loss);
     if (settings->loss_scale)

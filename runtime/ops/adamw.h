@@ -28,14 +28,16 @@ struct adamw {
     float max_norm;                   /* the gradients' norm is clipped to it (grad_norm.h); 0: it is not */
     int step;                         /* counted from 1; with a loss scale nothing depends on it */
     struct tensor *guard;             /* step_guard.h: leaves out steps that are not sound; NULL: none */
+    struct grad_sum *sum;             /* grad_sum.h: what is used are the gradients of all ranks; NULL: of this one */
     struct tensor *loss_scale;        /* loss_scale.h: the gradients are of a scaled loss; NULL: of the loss */
 };
 
 /* Uses the gradients and lets them go. Does nothing where nothing is trained. */
 void adamw_step(struct arena *arena, const struct adamw *settings);
 
-/* tape_backward() and adamw_step() in one. Where gradients are neither clipped nor scaled, parameters are updated as
- * soon as their bucket is complete, so that no more than a few gradients exist at a time. */
+/* tape_backward() and adamw_step() in one. As soon as their bucket is complete gradients are on their way to other
+ * ranks; or where they are neither shared nor clipped nor scaled, parameters are updated, so that no more than a few
+ * gradients exist at a time. */
 void adamw_backward(struct tape *tape, struct tensor *loss, struct arena *arena, const struct adamw *settings);
 
 #endif

@@ -15,6 +15,7 @@
 #ifndef OCLIP_OPS_H
 #define OCLIP_OPS_H
 
+#include "runtime/ops/slice.h"
 #include "runtime/tape.h"
 
 enum activation {
@@ -137,26 +138,30 @@ struct tensor *op_l2_normalise(struct tape *tape, struct tensor *x);
 
 /* What a contrastive loss does beyond pair i being right for i alone; all zero for CLIP's own (Radford et al. 2021). */
 struct contrastive {
-    bool raw_scale;     /* logits are logit_scale image text^T, not exp(min(logit_scale, log 100)) image text^T */
+    bool raw_scale; /* logits are logit_scale image text^T, not exp(min(logit_scale, log 100)) image text^T */
+    const struct slice *slice; /* image, text and the teacher's are these rows of the batch; NULL: all of it */
     const int *photos;  /* [batch] on the host: pairs of one photo are equally right for each other; NULL: all differ */
     float smoothing;    /* this part of each target is spread over the batch */
     float hardness;     /* wrong pairs weigh exp(hardness * logit), 1 in the mean; gradients take the weights as given
                            (Robinson et al. 2021; Radenovic et al. 2023) */
     float distillation; /* so many times the cross-entropy with the teacher's softmax is added (not with hardness) */
-    struct tensor *teacher_image, *teacher_text; // [batch, any width]; no gradient flows there
+    struct tensor *teacher_image, *teacher_text; // [rows, any width]; no gradient flows there
     struct tensor *teacher_scale;                // [1]: what multiplies the teacher's similarities
 };
 
 /* (cross-entropy over rows + over columns) / 2 of the logits, in blocks: the batch x batch matrix is never stored.
- * image, text [batch, width]; logit_scale [1]; options: NULL for none -> [1] */
+ * image, text [rows, width]; logit_scale [1]; options: NULL for none -> [1], the same on all ranks that share the
+ * batch. Gradients of image and text are those of all of it; the logit scale's are this rank's part of a sum over the
+ * ranks */
 struct tensor *op_contrastive(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
                               const struct contrastive *options);
 
 /* The sum over all pairs i, j of -log sigmoid(y s), divided by batch; s = exp(logit_scale) image_i text_j + logit_bias,
  * y = 1 where i and j are of one photo and -1 elsewhere (Zhai et al. 2023, SigLIP); in blocks as above.
- * image, text [batch, width]; logit_scale, logit_bias [1]; photos [batch] on the host, NULL: all differ -> [1] */
+ * image, text [rows, width]; logit_scale, logit_bias [1]; slice: NULL for all of the batch, photos [batch] on the host,
+ * NULL: all differ -> [1], and gradients as above */
 struct tensor *op_sigmoid_loss(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
-                               struct tensor *logit_bias, const int *photos);
+                               struct tensor *logit_bias, const struct slice *slice, const int *photos);
 
 /* Not ops of the tape, but shared by their backward passes. */
 

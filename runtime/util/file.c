@@ -79,8 +79,9 @@ void file_release(const void *bytes, size_t count)
 
 int file_create(struct file_writer *writer, const char *path, struct error *err)
 {
-    *writer = (struct file_writer){.path = mem_format("%s", path),
-                                   .temporary = mem_format("%s.tmp.%ld", path, (long)getpid())};
+    *writer = (struct file_writer){
+        .path = mem_format("%s", path),
+        .temporary = mem_format("%s.tmp.%ld.%lx", path, (long)getpid(), (unsigned long)(uintptr_t)writer)};
     writer->stream = fopen(writer->temporary, "wbe");
     if (writer->stream)
         return 0;

@@ -33,7 +33,7 @@ void file_release(const void *bytes, size_t count);
 struct file_writer {
     FILE *stream;    /* may be printed to directly */
     char *path;      /* the final name */
-    char *temporary; /* path + ".tmp.PID", beside it */
+    char *temporary; /* beside it; nobody else's, another thread's neither */
     bool failed;
     int saved_errno;
 };

@@ -1,0 +1,74 @@
+#include "runtime/ranks/ranks.h"
+
+#include "runtime/ranks/kinds.h"
+#include "runtime/util/progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What mpirun, or a launcher in its place, tells the processes that it starts. */
+static bool is_launched(void)
+{
+    static const char *const signs[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (getenv(signs[i]))
+            return true;
+    return false;
+}
+
+int ranks_run(int *code, int count, ranks_work *work, void *context, struct error *err)
+{
+    return is_launched() ? ranks_run_mpi(code, work, context, err) : ranks_run_threads(code, count, work, context, err);
+}
+
+void ranks_gather(struct ranks *ranks, void *all, const void *own, const size_t *bytes)
+{
+    double start = clock_seconds();
+    ranks->kind->gather(ranks, all, own, bytes);
+    ranks->waited += clock_seconds() - start;
+}
+
+void ranks_gather_each(struct ranks *ranks, void *all, const void *own, size_t bytes)
+{
+    size_t *each = mem_new((size_t)ranks->count, sizeof *each);
+    for (int r = 0; r < ranks->count; r++)
+        each[r] = bytes;
+    ranks_gather(ranks, all, own, each);
+    free(each);
+}
+
+void ranks_sum(struct ranks *ranks, float *numbers, size_t count)
+{
+    double start = clock_seconds();
+    ranks->kind->sum(ranks, numbers, count);
+    ranks->waited += clock_seconds() - start;
+}
+
+/* Only rank 0 has something to give; each copy goes where it is wanted. */
+void ranks_tell(struct ranks *ranks, void *bytes, size_t count)
+{
+    size_t *each = mem_new((size_t)ranks->count, sizeof *each);
+    void *told = mem_new(count, 1);
+    each[0] = count;
+    ranks_gather(ranks, told, bytes, each);
+    memcpy(bytes, told, count);
+    free(told);
+    free(each);
+}
+
+int ranks_agree(struct ranks *ranks, int result, struct error *err)
+{
+    int *results = mem_new((size_t)ranks->count, sizeof *results), first = 0; // [count]
+    ranks_gather_each(ranks, results, &result, sizeof result);
+    while (first < ranks->count && results[first] == 0)
+        first++;
+    free(results);
+    if (first == ranks->count)
+        return 0;
+    size_t *bytes = mem_new((size_t)ranks->count, sizeof *bytes);
+    struct error own = *err;
+    bytes[first] = sizeof own;
+    ranks_gather(ranks, err, &own, bytes);
+    free(bytes);
+    return -1;
+}
