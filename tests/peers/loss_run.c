@@ -53,8 +53,8 @@ static int run(struct tape *tape, struct device *dev, const struct golden *input
     struct npy scalars = golden_numbers(inputs, "scalars.npy");
     struct tensor *scale = number(tape, scalars.data), *bias = number(tape, scalars.data + 1);
     double start = clock_seconds();
-    struct tensor *loss =
-        siglip ? op_sigmoid_loss(tape, image, text, scale, bias, NULL) : op_contrastive(tape, image, text, scale, NULL);
+    struct tensor *loss = siglip ? op_sigmoid_loss(tape, image, text, scale, bias, NULL, NULL)
+                                 : op_contrastive(tape, image, text, scale, NULL);
     tape_backward(tape, loss);
     if (device_finish(dev, err) != 0)
         return -1;
