@@ -44,11 +44,41 @@ for format in pgvector qdrant milvus; do
 done
 python3 "$data/export_check.py" "$scratch" "$scratch/photos" || complain "the forms differ"
 
+
+# ---- faiss: its file, and the approximate search that needs it ----
+
+# retrieves ARGUMENTS...: what the gallery answers, on stdout, but for the scores' last digits
+retrieves() {
+    "$build/tools/retrieve" --model "$scratch/run/model" --gallery "$scratch/photos" --min-score none -k 3 --json "$@" \
+        >"$scratch/answers" 2>"$scratch/err" || return
+    sed 's/\("score":-*[0-9.]\{5\}\)[0-9]*/\1/g' "$scratch/answers"
+}
+
+code=0
+"$build/tools/export" --gallery "$scratch/photos" --format faiss --out "$scratch/faiss" 2>"$scratch/err" || code=$?
+if [ $code = 0 ]; then
+    cmp "$scratch/faiss.jsonl" "$scratch/npy.jsonl" || complain "faiss and npy have other lines"
+    export_ 1 --format faiss --out "$scratch/faiss" --factory Flatt
+    retrieves shoes "a bag" >"$scratch/exact"
+    retrieves shoes "a bag" --ann >"$scratch/few"
+    grep -q "10 pictures are searched exactly" "$scratch/err" || complain "--ann of few: $(cat "$scratch/err")"
+    cmp "$scratch/exact" "$scratch/few" || complain "--ann of few is not exact"
+    for time in first second; do
+        retrieves shoes "a bag" --ann --ann-from 1 >"$scratch/ann"
+        cmp "$scratch/exact" "$scratch/ann" || complain "--ann, the $time time: $(cat "$scratch/ann")"
+        ls "$scratch/cache/ann" >"$scratch/$time"
+    done
+    [ "$(wc -l <"$scratch/second")" = 1 ] || complain "not one approximate index: $(cat "$scratch/second")"
+else
+    grep -q "built without faiss (libfaiss-dev)" "$scratch/err" || complain "no faiss: $(cat "$scratch/err")"
+    ! retrieves shoes --ann --ann-from 1 >/dev/null || complain "--ann without faiss is no error"
+    grep -q "built without faiss (libfaiss-dev)" "$scratch/err" || complain "--ann without faiss: $(cat "$scratch/err")"
+fi
+
+# ---- what is left out, what is refused ----
+
 export_ 0 --format qdrant --path 'latin*'
 [ "$(wc -l <"$scratch/out")" = 2 ] || complain "--path 'latin*' takes others: $(cat "$scratch/out")"
-export_ 0 --format faiss --out "$scratch/faiss" || true
-cmp "$scratch/faiss.jsonl" "$scratch/npy.jsonl" || complain "faiss and npy have other lines"
-export_ 1 --format faiss --out "$scratch/faiss" --factory Flatt
 export_ 2 --format npy
 export_ 2 --format npy --schema
 export_ 2 --format parquet

@@ -139,7 +139,7 @@ static struct ann *take(const char *path, size_t dim, const struct hash *hashes,
 static char *factory_for(size_t n)
 {
     size_t lists = 1;
-    while (lists * lists <= 4 * n)
+    while (lists * lists <= 4 * n && 2 * lists <= n)
         lists *= 2;
     return mem_format("IVF%zu,Flat", lists);
 }
@@ -157,7 +157,9 @@ static int make(struct ann *ann, const char *path, const struct gallery *gallery
     ann->file.hashes = mem_new(n, sizeof *hashes);
     memcpy(ann->file.hashes, hashes, n * sizeof *hashes);
     match(ann, hashes, n);
-    return ann_file_write(path, ann->file.index, hashes, n, err);
+    if (ann_file_write(path, ann->file.index, hashes, n, err) != 0)
+        error_warn(err); /* it serves this once */
+    return 0;
 }
 
 /* hashes [n], of the gallery's photos */
