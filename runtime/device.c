@@ -5,6 +5,7 @@
 #include "runtime/gemm/gemm.h"
 #include "runtime/opencl.h"
 #include "runtime/paths.h"
+#include "runtime/quirks.h"
 #include "runtime/util/file.h"
 
 #include <ctype.h>
@@ -23,12 +24,13 @@ static void read_text(char *text, size_t room, cl_device_id id, cl_device_info w
 #define READ(field, id, what) clGetDeviceInfo(id, what, sizeof(field), &(field), NULL)
 
 /* OCLIP_DEVICE_CLASS=gpu runs the GPU shape of every kernel on a CPU device, so that it can be tested anywhere. */
-static enum device_class class_of(cl_device_type type)
+static enum device_class class_of(const struct device_info *info)
 {
     const char *forced = getenv("OCLIP_DEVICE_CLASS");
     if (forced && forced[0])
         return strcmp(forced, "gpu") == 0 ? DEVICE_GPU : DEVICE_CPU;
-    return type & CL_DEVICE_TYPE_GPU ? DEVICE_GPU : DEVICE_CPU;
+    const enum device_class *as = quirks_of(info).as;
+    return as ? *as : info->is_gpu ? DEVICE_GPU : DEVICE_CPU;
 }
 
 static struct device_info describe(cl_platform_id platform, cl_device_id id, int index, int platform_index, int number)
@@ -53,7 +55,7 @@ static struct device_info describe(cl_platform_id platform, cl_device_id id, int
     READ(units, id, CL_DEVICE_MAX_COMPUTE_UNITS);
     READ(clock, id, CL_DEVICE_MAX_CLOCK_FREQUENCY);
     READ(floats, id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
-    info.device_class = class_of(type);
+    info.is_gpu = type & CL_DEVICE_TYPE_GPU;
     info.memory_bytes = memory;
     info.largest_bytes = largest;
     info.local_bytes = local;
@@ -61,6 +63,7 @@ static struct device_info describe(cl_platform_id platform, cl_device_id id, int
     info.units = (int)units;
     info.clock_mhz = (int)clock;
     info.native_floats = (int)floats;
+    info.device_class = class_of(&info);
     abilities_read(&info, id);
     snprintf(info.label, sizeof info.label, "device %d (%d:%d) %s, %s", index, platform_index, number, info.name,
              info.platform_name);
@@ -126,11 +129,11 @@ int device_list(struct device_info **infos, int *count, struct error *err)
     return 0;
 }
 
-static int first_of_class(const struct found *found, enum device_class wanted)
+static int best_of(const struct found *found, bool gpus)
 {
     int best = -1;
     for (int i = 0; i < found->count; i++)
-        if (found->infos[i].device_class == wanted && (best < 0 || found->infos[i].units > found->infos[best].units))
+        if (found->infos[i].is_gpu == gpus && (best < 0 || found->infos[i].units > found->infos[best].units))
             best = i;
     return best;
 }
@@ -138,12 +141,12 @@ static int first_of_class(const struct found *found, enum device_class wanted)
 static int match(const struct found *found, const char *spec)
 {
     if (strcmp(spec, "gpu") == 0)
-        return first_of_class(found, DEVICE_GPU);
+        return best_of(found, true);
     if (strcmp(spec, "cpu") == 0)
-        return first_of_class(found, DEVICE_CPU);
+        return best_of(found, false);
     if (strcmp(spec, "auto") == 0 || spec[0] == '\0') {
-        int gpu = first_of_class(found, DEVICE_GPU);
-        return gpu >= 0 ? gpu : first_of_class(found, DEVICE_CPU);
+        int gpu = best_of(found, true);
+        return gpu >= 0 ? gpu : best_of(found, false);
     }
     int first, second, used = 0;
     bool pair = sscanf(spec, "%d:%d%n", &first, &second, &used) == 2 && spec[used] == '\0';

@@ -33,6 +33,7 @@ enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 };
 struct device_info {
     int index;            /* N: counted over all platforms */
     int platform, number; /* P:D */
+    bool is_gpu;          /* to its driver: what "gpu", "cpu" and "auto" go by */
     enum device_class device_class;
     char name[128], vendor[128], driver[128], platform_name[128], platform_version[128], version[128];
     char label[320];             /* one line for people */

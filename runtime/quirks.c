@@ -35,6 +35,11 @@ const struct quirk quirks[] = {
      .source = "github.com/intel/compute-runtime issues 343 and 363"},
     {.platform = "rusticl",
      .device = "llvmpipe",
+     .as = &gpus,
+     .why = "all loops of a work-item end when they have gone round 65535 times together; a tile is minutes to compile",
+     .source = "Mesa, src/gallium/auxiliary/gallivm/lp_bld_limits.h: LP_MAX_TGSI_LOOP_ITERATIONS"},
+    {.platform = "rusticl",
+     .device = "llvmpipe",
      .paths_off = PATH_BIT(PATH_ATTENTION),
      .why = "vectors of rows take minutes to compile, a size of heads",
      .source = "measured here with Mesa 22.3.6: 16 lanes and heads of 64 numbers do not compile within two minutes"},
@@ -99,6 +104,7 @@ struct quirk_effect quirks_of(const struct device_info *info)
             snprintf(effect.build_options + used, sizeof effect.build_options - used, "%s ", quirk->build_options);
         effect.paths_on |= quirk->paths_on;
         effect.paths_off |= quirk->paths_off;
+        effect.as = quirk->as ? quirk->as : effect.as;
     }
     return effect;
 }

@@ -15,7 +15,8 @@ struct quirk {
     unsigned long above_bytes;              /* of memory */
     const char *since, *before;   /* driver versions: `since` has it, `before` has not any more; NULL: no end */
     const char *build_options;    /* what it changes: NULL or options that programs need, */
-    unsigned paths_on, paths_off; /* and fast paths (paths.h), as sums of PATH_BITs */
+    unsigned paths_on, paths_off; /* fast paths (paths.h), as sums of PATH_BITs, */
+    const enum device_class *as;  /* and the class whose form of kernels runs; NULL: its own */
     const char *why, *source;
 };
 extern const struct quirk quirks[]; /* ends at why NULL */
@@ -23,6 +24,7 @@ extern const struct quirk quirks[]; /* ends at why NULL */
 struct quirk_effect {
     char build_options[128]; /* "" for most */
     unsigned paths_on, paths_off;
+    const enum device_class *as; /* NULL for most */
 };
 
 struct quirk_effect quirks_of(const struct device_info *info);

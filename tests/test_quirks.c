@@ -82,7 +82,7 @@ static void quirks_fit_by_vendor_size_and_driver(void **state)
                      effect.build_options, paths);
     }
     for (const struct quirk *quirk = quirks; quirk->why; quirk++)
-        assert_true(quirk->source && (quirk->build_options || quirk->paths_on || quirk->paths_off));
+        assert_true(quirk->source && (quirk->build_options || quirk->paths_on || quirk->paths_off || quirk->as));
 }
 
 static void quirks_fit_by_name(void **state)
@@ -91,8 +91,10 @@ static void quirks_fit_by_name(void **state)
     struct device_info info = made_up("rusticl", "Mesa", "22.3.6", DEVICE_CPU, 64);
     snprintf(info.name, sizeof info.name, "llvmpipe (LLVM 15.0.6, 256 bits)");
     assert_false(paths_default(&info) & PATH_BIT(PATH_ATTENTION));
+    assert_true(quirks_of(&info).as && *quirks_of(&info).as == DEVICE_GPU);
     snprintf(info.name, sizeof info.name, "AMD Radeon RX 7900 XTX (radeonsi, navi31)");
     assert_true(paths_default(&info) & PATH_BIT(PATH_ATTENTION));
+    assert_null(quirks_of(&info).as);
 }
 
 static void names_of_paths_are_read(void **state)
