@@ -51,7 +51,7 @@ struct place {
     size_t width;
 };
 
-INLINE struct place my_place(global const int *starts, int heads)
+static inline struct place my_place(global const int *starts, int heads)
 {
     int segment = get_global_id(2), start = starts[segment], count = starts[segment + 1] - start;
     int begin = get_group_id(0) * GROUP_ROWS, first = begin + LANE / SPLIT * LANES;

@@ -74,7 +74,11 @@ float *check_download(const struct tensor *tensor); /* caller frees */
 /* All that a step moves: the values, then both moments. [3, trained_numbers]; caller frees. */
 float *check_arena_numbers(const struct arena *arena);
 
-/* Runs every case on every device found; prints each device once; fails when there is none. The exit code of main. */
+/* False for a case of more numbers than OCLIP_TEST_NUMBERS allows, where that is set: simulators are slow. */
+bool check_is_small(size_t numbers);
+
+/* Runs every case that is small on every device found; prints each device once; fails when there is none. The exit code
+ * of main. */
 int op_check_all(const struct op_case *cases, int count);
 
 /* Calls `test` for each device found, each opened with guards on; dies with a message when there is none. Stops with

@@ -132,6 +132,14 @@ static void check_problem(struct device *dev, const struct problem *problem, con
     free(memory);
 }
 
+static size_t qkv_numbers(const struct problem *problem)
+{
+    int total = 0;
+    for (int s = 0; s < SEGMENTS; s++)
+        total += problem->lengths[s];
+    return (size_t)(total * 3 * HEADS * problem->head_dim);
+}
+
 /* The problems that are for `unit`; a build takes seconds, so a few sizes of heads have to do. */
 static void check_unit(struct device *dev, const struct matrix_unit *unit, enum precision precision, bool stored16,
                        int count)
@@ -143,7 +151,7 @@ static void check_unit(struct device *dev, const struct matrix_unit *unit, enum 
                                         .unit = unit,
                                         .precision = precision,
                                         .emulated = true};
-        if (attention_matrix_takes(unit, shape.head_dim))
+        if (attention_matrix_takes(unit, shape.head_dim) && check_is_small(qkv_numbers(problem)))
             check_problem(dev, problem, &shape, stored16);
     }
 }
@@ -152,11 +160,9 @@ static void check_unit(struct device *dev, const struct matrix_unit *unit, enum 
  * float numbers in memory) with one unit of each kind. */
 static void units_attend_right(struct device *dev)
 {
-    const char *few = getenv("OCLIP_TEST_SHAPES"); /* for simulators, which are slow */
-    int all = few ? atoi(few) : PROBLEMS, some = few && all < FOR_ALL ? all : FOR_ALL;
     for (const struct matrix_unit *unit = matrix_units; unit->name; unit++)
-        check_unit(dev, unit, unit->bf16 ? PRECISION_BF16 : PRECISION_FP16, true, some);
-    check_unit(dev, matrix_units, PRECISION_FP16, true, all);
+        check_unit(dev, unit, unit->bf16 ? PRECISION_BF16 : PRECISION_FP16, true, FOR_ALL);
+    check_unit(dev, matrix_units, PRECISION_FP16, true, PROBLEMS);
     check_unit(dev, matrix_units, PRECISION_FP16, false, 1);
     check_unit(dev, matrix_units + 2, PRECISION_BF16, false, 1);
 }

@@ -171,8 +171,9 @@ static cl_int check_launch(cl_kernel kernel, cl_uint dimensions, const size_t *l
         items *= local[i];
     if (faults.work_group && items > faults.work_group)
         return CL_INVALID_WORK_GROUP_SIZE;
-    driver->clGetKernelWorkGroupInfo(kernel, NULL, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL);
-    return faults.local_memory && bytes > faults.local_memory ? CL_OUT_OF_RESOURCES : CL_SUCCESS;
+    if (faults.local_memory)
+        driver->clGetKernelWorkGroupInfo(kernel, NULL, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    return bytes > faults.local_memory ? CL_OUT_OF_RESOURCES : CL_SUCCESS;
 }
 
 /* ---- kernels ---- */
