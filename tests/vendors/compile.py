@@ -71,19 +71,19 @@ def text_of(file):
 
 
 def compile_all(jobs, cache):
-    """The kernels of each job (vendor, chip, file, options), or the error; unchanged ones come from the cache."""
+    """The kernels of each job (vendor, chips, file, options) by chip, or the error; unchanged ones come from the cache."""
     common = text_of("common.clh")
     vendors = {vendor.name: vendor for vendor, *_ in jobs}
     versions = {name: vendor.versions() for name, vendor in vendors.items()}
     rules = (HERE / "compilers.py").read_text()
 
     def one(job):
-        vendor, chip, file, options = job
+        vendor, chips, file, options = job
         source = f"{common}\n#line 1 \"cl/{file}\"\n{text_of(file)}"
-        key = hashlib.sha256("\0".join([rules, versions[vendor.name], chip, *options, *COMMON, source]).encode()).hexdigest()
+        key = hashlib.sha256("\0".join([rules, versions[vendor.name], *chips, *options, *COMMON, source]).encode()).hexdigest()
         if key not in cache:
             try:
-                cache[key] = compilers.compile_text(vendor, chip, source, [*COMMON, *options])
+                cache[key] = compilers.compile_text(vendor, chips, source, [*COMMON, *options])
             except compilers.CompileError as error:
                 return error
         return cache[key]
@@ -169,18 +169,19 @@ def main():
         return SKIPPED
 
     cache = json.loads(args.cache.read_text()) if args.cache and args.cache.exists() else {}
-    jobs = [(vendor, chip, file, options) for file, options, chips in variants() if args.only in file
-            for vendor in present for chip in vendor.chips if not chips or chip in chips]
+    jobs = [(vendor, wanted, file, options) for file, options, chips in variants() if args.only in file
+            for vendor in present if (wanted := [chip for chip in vendor.chips if not chips or chip in chips])]
     results = compile_all(jobs, cache)
     if args.cache:
         args.cache.write_text(json.dumps(cache))
 
     complaints, cells = [], {}
-    for (vendor, chip, file, options), kernels in zip(jobs, results):
-        if isinstance(kernels, compilers.CompileError):
-            complaints.append(f"{file} {' '.join(options)} does not compile for {chip}: {kernels}")
+    for (vendor, chips, file, options), by_chip in zip(jobs, results):
+        if isinstance(by_chip, compilers.CompileError):
+            complaints.append(f"{file} {' '.join(options)} does not compile for {vendor.name}: {by_chip}")
             continue
-        cells |= {(row_name(file, options, kernel), chip): tuple(use) for kernel, use in sorted(kernels.items()) if use}
+        cells |= {(row_name(file, options, kernel), chip): tuple(use)
+                  for chip, kernels in by_chip.items() for kernel, use in sorted(kernels.items()) if use}
     made_by = [vendor.versions() for vendor in present]
     if args.print:
         write_table(made_by, cells, sys.stdout)
@@ -190,7 +191,7 @@ def main():
             write_table(made_by, dict(sorted((kept | cells).items(), key=order)), out)
     elif not args.write:
         complaints += compare(cells, made_by)
-    print("\n".join(complaints) or f"{len(jobs)} compilations, {len(cells)} kernels: all well")
+    print("\n".join(complaints) or f"{len(jobs)} variants, {len(cells)} kernels: all well")
     return 1 if complaints else 0
 
 

@@ -36,6 +36,12 @@ def clang_command(clang, library, options):
             "-Xclang", "-mlink-builtin-bitcode", "-Xclang", str(LIBCLC / library), "k.cl", "-o", "k.s"]
 
 
+def each_chip(compile_for):
+    """A vendor's compile(tools, chips, options, folder): what each kernel uses, by chip, each compiled by itself."""
+    return lambda tools, chips, options, folder: {chip: compile_for(tools, chip, options, folder) for chip in chips}
+
+
+@each_chip
 def compile_amd(tools, chip, options, folder):
     call(clang_command(tools["clang"], "amdgcn--amdhsa.bc", ["-target", "amdgcn-amd-amdhsa", f"-mcpu={chip}", *options]),
          folder)
@@ -50,13 +56,17 @@ def compile_amd(tools, chip, options, folder):
     return kernels
 
 
-def compile_nvidia(tools, chip, options, folder):
-    newest_of_clang = min(int(chip[3:]), 90)  # later chips take the same PTX
+def compile_nvidia(tools, chips, options, folder):
+    """Assembles the PTX of the first chip, the oldest, for all: a chip takes that of those before it."""
     call(clang_command(tools["clang"], "nvptx64--nvidiacl.bc",
-                       ["-target", "nvptx64-nvidia-nvcl", f"-march=sm_{newest_of_clang}", *options]), folder)
+                       ["-target", "nvptx64-nvidia-nvcl", f"-march={chips[0]}", *options]), folder)
     if not tools["ptxas"]:
-        return {name: None for name in re.findall(r"\.entry (\w+)", (folder / "k.s").read_text())}
-    said = call([tools["ptxas"], f"-arch={chip}", "-v", "k.s", "-o", "k.cubin"], folder)
+        return dict.fromkeys(chips, dict.fromkeys(re.findall(r"\.entry (\w+)", (folder / "k.s").read_text())))
+    return {chip: assemble(tools["ptxas"], chip, folder) for chip in chips}
+
+
+def assemble(ptxas, chip, folder):
+    said = call([ptxas, f"-arch={chip}", "-v", "k.s", "-o", "k.cubin"], folder)
     kernels = {}
     for entry in said.split("Compiling entry function ")[1:]:
         number = {key: int(value) for value, key in
@@ -71,6 +81,7 @@ def compile_nvidia(tools, chip, options, folder):
 DPAS = ["-Dcl_intel_subgroup_matrix_multiply_accumulate=1", "-Dcl_intel_required_subgroup_size=1"]
 
 
+@each_chip
 def compile_intel(tools, chip, options, folder):
     options = [*(DPAS if chip != "tgllp" else []), *options]
     said = call([tools["ocloc"], "compile", "-file", "k.cl", "-device", chip, "-output_no_suffix", "-output", "k.bin",
@@ -135,8 +146,8 @@ def vendors():
     ]
 
 
-def compile_text(vendor, chip, source, options):
-    """What each kernel of a source uses on a chip, as numbers in the order of USE; None without an assembler."""
+def compile_text(vendor, chips, source, options):
+    """By chip, what each kernel of a source uses, as numbers in the order of USE; None without an assembler."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "k.cl").write_text(source)
-        return vendor.compile(vendor.tools, chip, options, Path(folder))
+        return vendor.compile(vendor.tools, chips, options, Path(folder))
