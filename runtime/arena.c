@@ -194,8 +194,7 @@ int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_gro
             arena->params[i].offset += arena->trained_numbers;
     if (arena->trained_numbers) {
         arena->values = zeroed(dev, arena->trained_numbers + arena->kept_numbers);
-        arena->moment1 = zeroed(dev, arena->trained_numbers);
-        arena->moment2 = zeroed(dev, arena->trained_numbers);
+        arena_shard(arena, 0, 1);
         upload_blocks(arena);
         fill_buckets(arena);
     }
@@ -231,6 +230,22 @@ void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed)
             draw(numbers, param->init, &random, count);
         arena_unmap(arena, param, numbers);
     }
+}
+
+size_t arena_shard_start(const struct arena *arena, int part, int parts)
+{
+    return arena->trained_numbers / ARENA_BLOCK * (size_t)part / (size_t)parts * ARENA_BLOCK;
+}
+
+void arena_shard(struct arena *arena, int part, int parts)
+{
+    buffer_drop(arena->moment1);
+    buffer_drop(arena->moment2);
+    arena->shard_first = arena_shard_start(arena, part, parts);
+    arena->shard_numbers = arena_shard_start(arena, part + 1, parts) - arena->shard_first;
+    CHECK(arena->shard_numbers > 0, "%zu numbers in %d parts", arena->trained_numbers, parts);
+    arena->moment1 = zeroed(arena->dev, arena->shard_numbers);
+    arena->moment2 = zeroed(arena->dev, arena->shard_numbers);
 }
 
 void arena_start_average(struct arena *arena)

@@ -59,10 +59,12 @@ struct arena {
     int count, capacity;
     size_t trained_numbers, kept_numbers, frozen_numbers; /* padded */
     struct buffer *values;            // [trained_numbers + kept_numbers] float; NULL when nothing is trained
-    struct buffer *moment1, *moment2; // [trained_numbers] float; so here
-    struct buffer *average;           // [trained_numbers] float; NULL unless arena_start_average() made it
-    struct buffer *frozen;            // [frozen_numbers] float
-    struct bucket *buckets;           // [bucket_count]: the trained parameters in order
+    struct buffer *moment1, *moment2; // [shard_numbers] float; so here
+    size_t shard_first,
+        shard_numbers;      /* the part of the trained numbers that has moments here: all, or arena_shard() */
+    struct buffer *average; // [trained_numbers] float; NULL unless arena_start_average() made it
+    struct buffer *frozen;  // [frozen_numbers] float
+    struct bucket *buckets; // [bucket_count]: the trained parameters in order
     int bucket_count;
     struct buffer *blocks;      // [trained_numbers / ARENA_BLOCK, 2] int: a block's rate class, and its numbers in use
     struct rate_class *classes; // [class_count]
@@ -84,6 +86,11 @@ int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_gro
 
 /* Gives the parameters of these groups (a bit mask) their first values; they depend on name and seed alone. */
 void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed);
+
+/* From now on only the `part`-th of `parts` has moments here; they are zero. Parts are of ARENA_BLOCKs, equally many.
+ */
+void arena_shard(struct arena *arena, int part, int parts);
+size_t arena_shard_start(const struct arena *arena, int part, int parts);
 
 /* From now on the optimizer keeps an average of the trained parameters, which starts as they are. It stands in for them
  * between two swaps; states, which are averages themselves, stay. A swap without an average does nothing. */

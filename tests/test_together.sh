@@ -29,6 +29,25 @@ run 0 siglip-one --epochs 1 --loss siglip --batch-size 12
 run 0 siglip --epochs 1 --loss siglip --batch-size 6 --device 0,0
 [ "$(losses siglip-one | cut -c 1-6)" = "$(losses siglip | cut -c 1-6)" ] || complain "siglip: $(losses siglip)"
 
+# moments in parts: the same bits
+average="--epochs 2 --batch-size 6 --device 0,0 --ema-decay 0.8"
+run 0 average $average
+run 0 zero $average --zero
+same_model average zero
+same average/checkpoints/step-00000006/arena.safetensors zero/checkpoints/step-00000006/arena.safetensors
+run 0 zero-stopped $average --zero --epochs 1
+run 0 zero-stopped $average --zero --resume "$scratch/zero-stopped"
+same_model average zero-stopped
+
+# Each rank reads its own photos; what is broken is listed for all, once.
+mkdir "$scratch/photos"
+cp "$photos"/* "$scratch/photos"
+for photo in $(sed '1d;s/,.*//' "$scratch/pairs.csv" | sort -u | sed -n '2p;9p'); do
+    head -c 700 "$photos/$photo" >"$scratch/photos/$photo"
+done
+run 0 broken --epochs 2 --batch-size 8 --device 0,0 --image-root "$scratch/photos" --max-bad-samples 0.5
+[ "$(grep -c . "$scratch/broken/bad_samples.jsonl")" = 2 ] || complain "broken: $(cat "$scratch/broken/bad_samples.jsonl")"
+
 # what one rank cannot do, none does; what it was asked, all are
 run 3 no-device --device 0,99
 says "no device matches --device 99"
@@ -45,7 +64,7 @@ stop() {
     asked=$!
 }
 
-long="--epochs 15 --batch-size 4 --device 0,0"
+long="--epochs 12 --batch-size 4 --device 0,0"
 run 0 whole $long
 stop asked env
 kill -s TERM $asked

@@ -74,6 +74,26 @@ int bad_samples_open(struct bad_samples *bad, const char *folder, struct error *
     return result;
 }
 
+void bad_samples_share(struct bad_samples *bad, struct ranks *ranks)
+{
+    size_t *lengths = mem_new((size_t)ranks->count, sizeof *lengths), own_length = 0, all_length = 0; // [count]
+    for (size_t i = bad->shared; i < bad->known.list.count; i++)
+        own_length += strlen(bad->known.list.items[i]) + 1;
+    ranks_gather_each(ranks, lengths, &own_length, sizeof own_length);
+    for (int r = 0; r < ranks->count; r++)
+        all_length += lengths[r];
+    char *own = mem_new(own_length, 1), *all = mem_new(all_length, 1), *end = own;
+    for (size_t i = bad->shared; i < bad->known.list.count; i++)
+        end = stpcpy(end, bad->known.list.items[i]) + 1;
+    ranks_gather(ranks, all, own, lengths);
+    for (const char *text = all; text < all + all_length; text += strlen(text) + 1)
+        bad_samples_add(bad, text);
+    bad->shared = bad->known.list.count;
+    free(lengths);
+    free(own);
+    free(all);
+}
+
 void bad_samples_close(struct bad_samples *bad)
 {
     if (bad->file)

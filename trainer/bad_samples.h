@@ -12,13 +12,15 @@
 #define OCLIP_BAD_SAMPLES_H
 
 #include "models/images/preprocess.h"
+#include "runtime/ranks/ranks.h"
 #include "runtime/util/names.h"
 
 #include <stdio.h>
 
 struct bad_samples {
     struct names known; /* "NAME: why" */
-    size_t written;     /* of them in the file */
+    size_t written;     /* of them in the file, */
+    size_t shared;      /* and known to all ranks */
     FILE *file;
     double limit; /* the part of all samples that may be bad */
     bool quiet;
@@ -31,6 +33,8 @@ void bad_samples_add_photo(struct bad_samples *bad, const struct preprocess *pre
 
 /* Appends what is known, and from now on each one at once. */
 int bad_samples_open(struct bad_samples *bad, const char *folder, struct error *err) MUST_CHECK;
+/* What one rank has found the others know too, from now on. */
+void bad_samples_share(struct bad_samples *bad, struct ranks *ranks);
 void bad_samples_close(struct bad_samples *bad);
 
 /* Fails with EXIT_BAD_DATA when more than the limit, or all, of `all` samples are bad; the text names the last one. */

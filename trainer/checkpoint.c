@@ -25,7 +25,7 @@ static struct buffer *arena_part(const struct arena *arena, int part)
     return parts[part];
 }
 
-/* Running statistics, which have no moments, stand behind the values. */
+/* Running statistics, which have no moments, stand behind the values; of moments this device may have a part only. */
 static size_t part_numbers(const struct arena *arena, int part)
 {
     return arena->trained_numbers + (part == 0 ? arena->kept_numbers : 0);
@@ -51,8 +51,11 @@ static void parts_collect(struct parts *parts, const struct trainer *t)
     const struct arena *arena = t->clip->arena;
     for (int part = 0; part < 3; part++) {
         size_t numbers = part_numbers(arena, part);
-        buffer_download(parts_add(parts, arena_parts[part], numbers), arena_part(arena, part), 0,
-                        numbers * sizeof(float));
+        float *data = parts_add(parts, arena_parts[part], numbers);
+        if (part > 0 && t->moments[part - 1])
+            memcpy(data, t->moments[part - 1], numbers * sizeof *data);
+        else
+            buffer_download(data, arena_part(arena, part), 0, numbers * sizeof *data);
     }
     if (arena->average)
         buffer_download(parts_add(parts, "average", arena->trained_numbers), arena->average, 0,
@@ -301,7 +304,9 @@ static int read_arena(struct trainer *t, const char *folder, struct error *err)
     for (int part = 0; part < 3 && result == 0; part++) {
         size_t numbers = part_numbers(arena, part);
         result = read_part(data, file, arena_parts[part], numbers, err);
-        if (result == 0)
+        if (result == 0 && part > 0)
+            buffer_upload(arena_part(arena, part), 0, data + arena->shard_first, arena->shard_numbers * sizeof *data);
+        else if (result == 0)
             buffer_upload(arena_part(arena, part), 0, data, numbers * sizeof *data);
     }
     if (result == 0)

@@ -34,7 +34,10 @@ static int evaluate(struct trainer *t, struct evaluation *evaluation, double sec
 
 static int save(struct trainer *t, struct error *err)
 {
-    return ranks_agree(t->ranks, t->ranks->rank == 0 ? trainer_save(t, err) : 0, err);
+    together_gather_moments(t);
+    int result = t->ranks->rank == 0 ? trainer_save(t, err) : 0;
+    together_free_moments(t);
+    return ranks_agree(t->ranks, result, err);
 }
 
 static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct error *err)

@@ -238,6 +238,8 @@ static int open_steps(struct trainer *t, struct error *err)
         t->loss_scale = loss_scale_new(t->dev);
     t->guard = step_guard_new(t->dev);
     t->losses = tensor_new(t->dev, DTYPE_F32, 2, (int[]){LOSS_SLOTS, STEP_GUARD_NUMBERS});
+    if (t->settings.zero && t->clip->arena->trained_numbers > 0)
+        arena_shard(t->clip->arena, t->ranks->rank, t->ranks->count);
     t->grad_sum = grad_sum_new(t->clip->arena, t->ranks);
     t->share = share_equally(t->ranks->count, settings_step_pairs(&t->settings));
     t->counts = mem_new((size_t)t->ranks->count, sizeof *t->counts);

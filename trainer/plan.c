@@ -36,7 +36,7 @@ static struct state state_keep(const struct arena *arena)
 static void state_put_back(struct trainer *t, struct state *state)
 {
     const struct arena *arena = t->clip->arena;
-    size_t bytes = arena->trained_numbers * sizeof(float);
+    size_t bytes = arena->shard_numbers * sizeof(float);
     if (state->bytes)
         buffer_upload(arena->values, 0, state->values, state->bytes);
     if (bytes) {

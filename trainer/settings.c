@@ -87,6 +87,8 @@ static void list_options(struct option_row list[ROOM], struct settings *s)
         {"share", OPTION_TEXT, &s->share, "measured|equal",
          "devices that share steps have pairs by their measured speed, or equally many: then runs repeat to the bit",
          0},
+        {"zero", OPTION_FLAG, &s->zero, NULL,
+         "less memory: devices that share steps keep the optimizer's moments in parts (ZeRO-1)", 0},
         {"label-smoothing", OPTION_REAL, &s->label_smoothing, "PART in [0, 1)",
          "part of each target spread over the batch", 0},
         {"hard-negatives", OPTION_REAL, &s->hard_negatives, "BETA in [0, inf)",

@@ -48,6 +48,7 @@ struct settings {
     bool grad_checkpointing;
     bool seed_faults; /* --recipe seed: raw logit scale, embeddings not normalised in the loss */
     /* optimisation */
+    bool zero;                  /* each rank keeps the moments of its part of the weights */
     const char *share;          /* equal or measured: how ranks come to their parts of a step */
     int batch_size, accum_freq; /* pairs that the towers see at a time; so many times as many are a rank's in a step */
     int ranks;                  /* that share each step; once they are started */

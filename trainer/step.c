@@ -78,5 +78,8 @@ int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err
         result = trainer_open_loader(t, t->position.epoch + 1, 0, err);
     if (result == 0)
         result = device_finish(t->dev, err);
-    return ranks_agree(t->ranks, result, err) == 0 ? together_check_weights(t, err) : -1;
+    if (ranks_agree(t->ranks, result, err) != 0)
+        return -1;
+    bad_samples_share(&t->bad, t->ranks);
+    return together_check_weights(t, err);
 }

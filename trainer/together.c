@@ -1,4 +1,5 @@
 /* What the ranks of a run do together, beside the loss and the sum of gradients. */
+#include "runtime/ops/moments.h"
 #include "runtime/util/hash.h"
 #include "trainer/trainer.h"
 
@@ -117,6 +118,7 @@ static bool devices_differ(struct trainer *t)
     return same < t->ranks->count;
 }
 
+/* Never needed with --zero, where one rank makes each weight for all. */
 static void take_those_of_first(struct trainer *t, float *numbers)
 {
     const struct arena *arena = t->clip->arena;
@@ -129,12 +131,32 @@ static void take_those_of_first(struct trainer *t, float *numbers)
     }
 }
 
+void together_gather_moments(struct trainer *t)
+{
+    const struct arena *arena = t->clip->arena;
+    struct buffer *const moments[] = {arena->moment1, arena->moment2};
+    for (int i = 0; i < 2 && moments_are_split(arena); i++) {
+        t->moments[i] = mem_new(arena->trained_numbers, sizeof(float));
+        moments_gather(t->moments[i], arena, t->ranks, moments[i], 0);
+    }
+}
+
+void together_free_moments(struct trainer *t)
+{
+    for (int i = 0; i < 2; i++) {
+        free(t->moments[i]);
+        t->moments[i] = NULL;
+    }
+}
+
 int together_check_weights(struct trainer *t, struct error *err)
 {
     const struct arena *arena = t->clip->arena;
     size_t count = arena->trained_numbers, room = count > arena->kept_numbers ? count : arena->kept_numbers;
     if (t->ranks->count == 1 || count == 0)
         return 0;
+    if (moments_are_split(arena) && arena->average)
+        moments_spread(arena->average, arena, t->ranks);
     float *numbers = mem_new(room, sizeof *numbers);
     average_states(numbers, t);
     buffer_download(numbers, arena->values, 0, count * sizeof *numbers);

@@ -48,6 +48,7 @@ struct trainer {
     struct features images, texts; /* of locked towers; rows NULL otherwise */
     struct tape *tape;             /* records; evaluation uses one that does not */
     struct grad_sum *grad_sum;     /* NULL: one rank */
+    float *moments[2];             // [trained_numbers] with --zero, while a checkpoint is written: those of all ranks
     struct schedule schedule;
     struct position position;
     int total_steps;
@@ -92,6 +93,9 @@ bool together_before_step(bool *goes_on, struct trainer *t, int pairs, bool able
 int *together_photos(struct trainer *t, const struct batch *batch);
 /* Weights are the same on all ranks, or it fails; on devices of different kinds they become so. */
 int together_check_weights(struct trainer *t, struct error *err) MUST_CHECK;
+/* Around trainer_save(): the moments that others keep come, and go. */
+void together_gather_moments(struct trainer *t);
+void together_free_moments(struct trainer *t);
 
 /* optimizer.c */
 struct adamw optimizer_at(const struct trainer *t, int step, double factor); /* factor: of all learning rates */

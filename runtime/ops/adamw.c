@@ -4,6 +4,7 @@
 #include "runtime/ops/grad_norm.h"
 #include "runtime/ops/grad_sum.h"
 #include "runtime/ops/loss_scale.h"
+#include "runtime/ops/moments.h"
 #include "runtime/ops/step_guard.h"
 
 #include <math.h>
@@ -45,20 +46,33 @@ static struct tensor *new_rates(const struct arena *arena, const struct adamw *s
     return rates;
 }
 
-static void update_bucket(struct update *update, struct bucket *bucket)
+/* Blocks first to end: those of the bucket whose moments are here. */
+static void update_blocks(const struct update *update, const struct bucket *bucket, size_t first, size_t end)
 {
     const struct arena *arena = update->arena;
     const struct adamw *s = update->settings;
     double beta1 = (double)s->beta1, beta2 = (double)s->beta2;
-    bucket_fill(bucket);
-    LAUNCH(arena->dev, "adamw.cl", "adamw_step", range_chunks(arena->dev, bucket->numbers), ARG_MEMORY(arena->values),
-           ARG_MEMORY(arena->moment1), ARG_MEMORY(arena->moment2), ARG_MEMORY(bucket->grads), ARG_MEMORY(arena->blocks),
-           ARG_BUFFER(update->rates), ARG_BUFFER(update->norm), ARG_BUFFER(s->guard), ARG_MEMORY(arena->average),
-           ARG_FLOAT((float)(1 - (double)s->average_decay)), ARG_FLOAT(s->beta1), ARG_FLOAT(s->beta2),
-           ARG_FLOAT((float)(1 - beta1)), ARG_FLOAT((float)(1 - beta2)),
-           ARG_FLOAT((float)sqrt(1 - pow(beta2, s->step))), ARG_FLOAT(s->eps),
-           ARG_INT((int)(bucket->first / ARENA_BLOCK)), ARG_INT((int)(bucket->numbers / ARENA_BLOCK)),
+    LAUNCH(arena->dev, "adamw.cl", "adamw_step", range_chunks(arena->dev, (end - first) * ARENA_BLOCK),
+           ARG_MEMORY(arena->values), ARG_MEMORY(arena->moment1), ARG_MEMORY(arena->moment2), ARG_MEMORY(bucket->grads),
+           ARG_MEMORY(arena->blocks), ARG_BUFFER(update->rates), ARG_BUFFER(update->norm), ARG_BUFFER(s->guard),
+           ARG_MEMORY(arena->average), ARG_FLOAT((float)(1 - (double)s->average_decay)), ARG_FLOAT(s->beta1),
+           ARG_FLOAT(s->beta2), ARG_FLOAT((float)(1 - beta1)), ARG_FLOAT((float)(1 - beta2)),
+           ARG_FLOAT((float)sqrt(1 - pow(beta2, s->step))), ARG_FLOAT(s->eps), ARG_INT((int)first),
+           ARG_INT((int)(first - bucket->first / ARENA_BLOCK)),
+           ARG_INT((int)(first - arena->shard_first / ARENA_BLOCK)), ARG_INT((int)(end - first)),
            ARG_INT(s->loss_scale != NULL));
+}
+
+static void update_bucket(struct update *update, struct bucket *bucket)
+{
+    const struct arena *arena = update->arena;
+    size_t first = bucket->first / ARENA_BLOCK, end = first + bucket->numbers / ARENA_BLOCK;
+    size_t shard = arena->shard_first / ARENA_BLOCK, shard_end = shard + arena->shard_numbers / ARENA_BLOCK;
+    first = first > shard ? first : shard;
+    end = end < shard_end ? end : shard_end;
+    bucket_fill(bucket);
+    if (first < end)
+        update_blocks(update, bucket, first, end);
     bucket_clear(bucket);
     update->done[bucket - arena->buckets] = true;
 }
@@ -99,6 +113,8 @@ static void update_end(struct update *update)
     for (int i = 0; i < arena->bucket_count; i++)
         if (!update->done[i])
             update_bucket(update, &arena->buckets[i]);
+    if (moments_are_split(arena))
+        moments_spread(arena->values, arena, grad_sum_ranks(s->sum));
     tensor_free(update->rates);
     tensor_free(update->norm);
     free(update->done);

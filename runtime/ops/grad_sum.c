@@ -21,6 +21,11 @@ struct grad_sum *grad_sum_new(struct arena *arena, struct ranks *ranks)
     return sum;
 }
 
+struct ranks *grad_sum_ranks(const struct grad_sum *sum)
+{
+    return sum->ranks;
+}
+
 void grad_sum_free(struct grad_sum *sum)
 {
     if (!sum)

@@ -14,6 +14,7 @@
 #include "runtime/ranks/ranks.h"
 
 struct grad_sum *grad_sum_new(struct arena *arena, struct ranks *ranks);
+struct ranks *grad_sum_ranks(const struct grad_sum *sum);
 void grad_sum_free(struct grad_sum *sum); /* NULL is fine */
 
 /* The bucket is filled (bucket_fill) and stays as it is until grad_sum_finish(). */
