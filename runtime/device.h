@@ -11,6 +11,8 @@
  * Work is queued in order and runs asynchronously. The first failure (a kernel that does not build, memory that runs
  * out, a lost device) sticks to the device, later launches do nothing, and device_finish() returns it: so an op needs
  * no error path of its own, and nothing wrong is ever read back.
+ *
+ * Threads may use a device each, but open them one after the other: some drivers start up in the first call.
  */
 #ifndef OCLIP_DEVICE_H
 #define OCLIP_DEVICE_H

@@ -128,7 +128,8 @@ static int train(struct ranks *ranks, void *context)
     struct error err;
     struct device *dev;
     struct tensor *params[4];
-    CHECK(device_open(&dev, "0", &err) == 0, "%s", err.text);
+    for (int r = 0; r < ranks->count; r++) /* drivers start up in one thread */
+        CHECK(ranks_agree(ranks, r == ranks->rank ? device_open(&dev, "0", &err) : 0, &err) == 0, "%s", err.text);
     buffer_guard(dev);
     struct arena *arena = new_arena(params, dev);
     struct tape *tape = tape_new(dev, true);

@@ -175,6 +175,15 @@ static int open_device(struct trainer *t, struct error *err)
     return 0;
 }
 
+/* One after the other: drivers start up in the first call, and some do not expect it from two threads. */
+static int open_devices(struct trainer *t, struct error *err)
+{
+    for (int r = 0; r < t->ranks->count; r++)
+        if (ranks_agree(t->ranks, r == t->ranks->rank ? open_device(t, err) : 0, err) != 0)
+            return -1;
+    return 0;
+}
+
 /* All ranks work in the folder that rank 0 chooses, and it alone writes to it. */
 static int open_folder(struct trainer *t, struct error *err)
 {
@@ -260,8 +269,8 @@ static int open_position(struct trainer *t, struct error *err)
 /* After each part, all ranks could open it, or none goes on. */
 int trainer_open(struct trainer *t, struct error *err)
 {
-    static int (*const parts[])(struct trainer *, struct error *) = {open_data,    open_device, open_folder,
-                                                                     open_in_turn, open_steps,  open_position};
+    static int (*const parts[])(struct trainer *, struct error *) = {open_data,    open_devices, open_folder,
+                                                                     open_in_turn, open_steps,   open_position};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (ranks_agree(t->ranks, parts[i](t, err), err) != 0)
             return -1;

@@ -44,7 +44,7 @@ void share_part(int *first, int *count, const struct share *share, int rank, int
     *count = start_of(share, rank + 1, drawn) - *first;
 }
 
-/* In proportion to pairs a second. */
+/* In proportion to pairs a second, but one for each at least. */
 static void share_anew(struct share *share)
 {
     double all = 0, before = 0;
@@ -55,7 +55,8 @@ static void share_anew(struct share *share)
     }
     for (int r = 0; r < share->ranks; r++) {
         before += share->pairs[r] / share->seconds[r];
-        int end = r + 1 + (int)((pairs - share->ranks) * (before / all) + 0.5);
+        int end = (int)(pairs * (before / all) + 0.5), least = given + 1, most = pairs - (share->ranks - 1 - r);
+        end = end < least ? least : end > most ? most : end;
         share->pairs[r] = end - given;
         given = end;
     }
