@@ -97,7 +97,7 @@ grep -q "error: " "$scratch/stderr" || complain "refused-norm: no build log in: 
 for spoilt in attention_forward attention_backward_queries attention_backward_keys; do
     export OCLIP_CACHE="$scratch/cache-$spoilt"
     mkdir "$OCLIP_CACHE"
-    cp -r "$scratch/cache/programs" "$scratch/cache/tuning.txt" "$OCLIP_CACHE"
+    cp "$scratch/cache/tuning.txt" "$OCLIP_CACHE"
     train spoil=$spoilt/LANES=16 0 $spoilt
     says 1 "gives wrong results on this driver"
     agree cpu $spoilt
