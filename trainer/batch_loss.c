@@ -74,7 +74,8 @@ struct tensor *batch_loss(struct trainer *t, const struct batch *batch)
         texts[i] = batch->pairs[i].text;
     }
     struct slice slice = slice_of(t->ranks, t->counts);
-    int *all_photos = together_photos(t, batch); // [slice.batch]
+    int *all_photos = mem_new((size_t)slice.batch, sizeof *all_photos); // [slice.batch]
+    slice_gather(&slice, all_photos, photos, sizeof *photos);
     struct tensor *image_features = t->images.rows ? gather(t, &t->images, photos, count)
                                                    : run_tower(t->tape, batch_part_images, t->clip, batch, part);
     struct tensor *text_features =

@@ -60,21 +60,6 @@ bool together_before_step(bool *goes_on, struct trainer *t, int pairs, bool able
     return taken;
 }
 
-int *together_photos(struct trainer *t, const struct batch *batch)
-{
-    struct slice slice = slice_of(t->ranks, t->counts);
-    int *own = mem_new((size_t)batch->count, sizeof *own), *all = mem_new((size_t)slice.batch, sizeof *all);
-    size_t *bytes = mem_new((size_t)t->ranks->count, sizeof *bytes);
-    for (int i = 0; i < batch->count; i++)
-        own[i] = batch->pairs[i].photo;
-    for (int r = 0; r < t->ranks->count; r++)
-        bytes[r] = (size_t)t->counts[r] * sizeof *all;
-    ranks_gather(t->ranks, all, own, bytes);
-    free(bytes);
-    free(own);
-    return all;
-}
-
 /* ---- weights ---- */
 
 /* Running statistics of batch norms are each rank's own batches' until here. The mean over ranks of what moved by the

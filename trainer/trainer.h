@@ -89,8 +89,6 @@ int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err
  * to go on, and whether it was asked to stop. All go on or none does, and take the step if each has a pair. */
 void together_begin(struct trainer *t); /* before the first step of some */
 bool together_before_step(bool *goes_on, struct trainer *t, int pairs, bool able, bool stop);
-/* Whose photos the pairs of that step are, those of all ranks; caller frees.  [sum of t->counts] */
-int *together_photos(struct trainer *t, const struct batch *batch);
 /* Weights are the same on all ranks, or it fails; on devices of different kinds they become so. */
 int together_check_weights(struct trainer *t, struct error *err) MUST_CHECK;
 /* Around trainer_save(): the moments that others keep come, and go. */

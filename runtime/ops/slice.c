@@ -23,13 +23,13 @@ bool slice_is_whole(const struct slice *slice)
     return slice->count == slice->batch;
 }
 
-/* How long each rank's part is, with so many numbers a row. Caller frees.  [ranks->count] */
-static size_t *bytes_of_each(const struct slice *slice, size_t numbers)
+void slice_gather(const struct slice *slice, void *all, const void *own, size_t row_bytes)
 {
     size_t *bytes = mem_new((size_t)slice->ranks->count, sizeof *bytes);
     for (int r = 0; r < slice->ranks->count; r++)
-        bytes[r] = (size_t)slice->counts[r] * numbers * sizeof(float);
-    return bytes;
+        bytes[r] = (size_t)slice->counts[r] * row_bytes;
+    ranks_gather(slice->ranks, all, own, bytes);
+    free(bytes);
 }
 
 struct tensor *slice_all_rows(struct tape *tape, const struct slice *slice, struct tensor *own)
@@ -39,11 +39,9 @@ struct tensor *slice_all_rows(struct tape *tape, const struct slice *slice, stru
     int width = tensor_width(own), batch = slice->batch;
     EXPECT(own, "slice: own rows", DTYPE_F32, slice->count, width);
     float *part = mem_new(tensor_count(own), sizeof *part), *all = mem_new((size_t)batch * (size_t)width, sizeof *all);
-    size_t *bytes = bytes_of_each(slice, (size_t)width);
     tensor_download(part, own);
-    ranks_gather(slice->ranks, all, part, bytes);
+    slice_gather(slice, all, part, (size_t)width * sizeof *part);
     struct tensor *rows = tape_upload(tape, DTYPE_F32, 2, (int[]){batch, width}, all);
-    free(bytes);
     free(part);
     free(all);
     return rows;
@@ -66,16 +64,14 @@ void slice_share_columns(const struct slice *slice, struct tensor *numbers)
     CHECK(tensor_width(numbers) == batch, "slice: columns of %s in a batch of %d", tensor_shape(numbers).text, batch);
     float *x = mem_new(tensor_count(numbers), sizeof *x), *own = mem_new(tensor_count(numbers), sizeof *own),
           *all = mem_new(tensor_count(numbers), sizeof *all), *at = all;
-    size_t *bytes = bytes_of_each(slice, (size_t)rows);
     tensor_download(x, numbers);
     copy_columns(own, x, rows, slice->first, slice->count, batch, false);
-    ranks_gather(slice->ranks, all, own, bytes);
+    slice_gather(slice, all, own, (size_t)rows * sizeof *own);
     for (int r = 0, first = 0; r < slice->ranks->count; first += slice->counts[r++]) {
         copy_columns(at, x, rows, first, slice->counts[r], batch, true);
         at += (size_t)rows * (size_t)slice->counts[r];
     }
     tensor_upload(numbers, x);
-    free(bytes);
     free(all);
     free(own);
     free(x);

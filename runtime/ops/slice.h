@@ -22,6 +22,9 @@ struct slice slice_of(struct ranks *ranks, const int *counts);
 struct slice slice_whole(int batch);
 bool slice_is_whole(const struct slice *slice);
 
+/* all [batch]: the rows of every rank, in order, of row_bytes each. There must be ranks.  own [count] */
+void slice_gather(const struct slice *slice, void *all, const void *own, size_t row_bytes);
+
 /* The rows of all ranks, through the host; no gradient flows back. The tape owns what is new.  own float */
 struct tensor *slice_all_rows(struct tape *tape, const struct slice *slice, struct tensor *own);
 
