@@ -6,21 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What mpirun, or a launcher in its place, tells the processes that it starts. */
-static bool is_launched(void)
-{
-    static const char *const signs[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-        if (getenv(signs[i]))
-            return true;
-    return false;
-}
-
-int ranks_run(int *code, int count, ranks_work *work, void *context, struct error *err)
-{
-    return is_launched() ? ranks_run_mpi(code, work, context, err) : ranks_run_threads(code, count, work, context, err);
-}
-
 void ranks_gather(struct ranks *ranks, void *all, const void *own, const size_t *bytes)
 {
     double start = clock_seconds();
