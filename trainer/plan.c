@@ -143,7 +143,7 @@ static void let_batch_go(struct trainer *t)
 int plan_choose(struct trainer *t, struct error *err)
 {
     struct batch batch;
-    int pairs = t->settings.batch_size * t->settings.accum_freq, result = 0; /* of this rank */
+    int pairs = settings_rank_pairs(&t->settings), result = 0;
     size_t peak, limit = t->settings.max_memory;
     if (limit == 0)
         return 0;
@@ -202,7 +202,7 @@ void plan_advise(struct trainer *t)
 {
     struct batch batch;
     struct error ignored;
-    int pairs = t->settings.batch_size * t->settings.accum_freq;
+    int pairs = settings_rank_pairs(&t->settings);
     struct way way = way_of(t);
     size_t peak;
     let_batch_go(t);

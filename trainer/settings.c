@@ -270,9 +270,14 @@ static int check(struct settings *s, struct error *err)
     return 0;
 }
 
+int settings_rank_pairs(const struct settings *s)
+{
+    return s->batch_size * s->accum_freq;
+}
+
 int settings_step_pairs(const struct settings *s)
 {
-    return s->batch_size * s->accum_freq * s->ranks;
+    return settings_rank_pairs(s) * s->ranks;
 }
 
 int settings_devices(const struct settings *s)

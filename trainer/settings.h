@@ -76,7 +76,8 @@ struct settings {
 /* Fails with EXIT_USAGE; --help prints and exits. */
 int settings_read(struct settings *settings, int argc, char **argv, struct error *err) MUST_CHECK;
 
-int settings_step_pairs(const struct settings *settings); /* pairs of a step, of all ranks */
+int settings_rank_pairs(const struct settings *settings); /* pairs of a step, of one rank where all have equally many */
+int settings_step_pairs(const struct settings *settings); /* of all ranks */
 bool settings_is_tiny(const struct settings *settings);   /* --model tiny: from scratch, not a folder */
 
 /* --device names one for each rank of a machine, joined by commas: how many, and which is the machine's n-th rank's,
