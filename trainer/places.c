@@ -71,9 +71,9 @@ char *places_choose_device(const struct trainer *t)
     if (t->ranks->count == 1 || !is_open || device_list(&infos, &count, &ignored) != 0)
         return spec;
     for (int i = 0; i < count; i++)
-        gpus += infos[i].device_class == DEVICE_GPU;
+        gpus += infos[i].is_gpu;
     for (int i = 0, at = 0; i < count && gpus > 0; i++)
-        if (infos[i].device_class == DEVICE_GPU && at++ == t->ranks->neighbour % gpus) {
+        if (infos[i].is_gpu && at++ == t->ranks->neighbour % gpus) {
             free(spec);
             spec = mem_format("%d", infos[i].index);
         }
