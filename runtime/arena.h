@@ -58,13 +58,12 @@ struct arena {
     struct param *params; // [count]
     int count, capacity;
     size_t trained_numbers, kept_numbers, frozen_numbers; /* padded */
-    struct buffer *values;            // [trained_numbers + kept_numbers] float; NULL when nothing is trained
-    struct buffer *moment1, *moment2; // [shard_numbers] float; so here
-    size_t shard_first,
-        shard_numbers;      /* the part of the trained numbers that has moments here: all, or arena_shard() */
-    struct buffer *average; // [trained_numbers] float; NULL unless arena_start_average() made it
-    struct buffer *frozen;  // [frozen_numbers] float
-    struct bucket *buckets; // [bucket_count]: the trained parameters in order
+    struct buffer *values;             // [trained_numbers + kept_numbers] float; NULL when nothing is trained
+    struct buffer *moment1, *moment2;  // [shard_numbers] float; so here
+    size_t shard_first, shard_numbers; /* the trained numbers that have moments here: all, or arena_shard() */
+    struct buffer *average;            // [trained_numbers] float; NULL unless arena_start_average() made it
+    struct buffer *frozen;             // [frozen_numbers] float
+    struct bucket *buckets;            // [bucket_count]: the trained parameters in order
     int bucket_count;
     struct buffer *blocks;      // [trained_numbers / ARENA_BLOCK, 2] int: a block's rate class, and its numbers in use
     struct rate_class *classes; // [class_count]
@@ -87,8 +86,7 @@ int arena_allocate(struct arena *arena, struct device *dev, unsigned trained_gro
 /* Gives the parameters of these groups (a bit mask) their first values; they depend on name and seed alone. */
 void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed);
 
-/* From now on only the `part`-th of `parts` has moments here; they are zero. Parts are of ARENA_BLOCKs, equally many.
- */
+/* From now on only the `part`-th of `parts` has moments here; they are zero. Parts are equally many ARENA_BLOCKs. */
 void arena_shard(struct arena *arena, int part, int parts);
 size_t arena_shard_start(const struct arena *arena, int part, int parts);
 

@@ -1,7 +1,6 @@
 /* The forms tools/export writes a gallery's embeddings in: one file a form, and what they share.
  *
- *     const struct export_format export_npy = {"npy", "...", .ending = ".npy", .vectors = write_array, .rows =
- * write_lines};
+ *     const struct export_format export_npy = {"npy", ".npy", write_array, export_lines, NULL};
  *
  * A form is a stream of rows, for some with the vectors in a file beside it: row i of the file belongs to line i. Every
  * photo has an id made of its path, so a later export of the same gallery replaces what is there.
