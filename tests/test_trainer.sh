@@ -77,12 +77,11 @@ grep -q '"exif_orientation": true' "$scratch/upright/model/preprocessor_config.j
 long="$tiny --train-data $data/sample/captions.csv --batch-size 16 --epochs 3 --save-frequency 1"
 run 0 whole $long
 
-# stop SIGNAL NAME: starts a run, and sends it the signal in its second epoch
+# stop SIGNAL NAME: starts a run, and sends it the signal as its second epoch begins
 stop() {
     code=0 name=$2
     "$trainer" --out "$scratch" --name "$name" $long 2>"$scratch/$name.err" &
-    while kill -0 $! && ! ls "$scratch/$name/checkpoints" 2>&1 | grep -q '^step-[0-9]*$'; do sleep 0.1; done
-    sleep 0.2
+    while kill -0 $! && ! ls "$scratch/$name/checkpoints" 2>&1 | grep -q '^step-[0-9]*$'; do sleep 0.02; done
     kill -s "$1" $! || true
     wait $! || code=$?
 }
