@@ -75,13 +75,12 @@ static int load(struct gallery *gallery, const struct settings *s, struct error 
         return -1;
     int result = index_load(gallery, index, NULL, &s->gallery.filter, err);
     index_close(index);
-    if (result == 0 && gallery->readable == 0)
-        result = error_set(err, EXIT_BAD_DATA, "%s: no pictures in its index; tools/retrieve --gallery %s makes it",
-                           s->gallery.folder, s->gallery.folder);
-    else if (result == 0)
-        result = check_rows(gallery, err);
-    else
+    if (result != 0)
         return -1;
+    result = gallery->readable > 0
+                 ? check_rows(gallery, err)
+                 : error_set(err, EXIT_BAD_DATA, "%s: no pictures in its index; tools/retrieve --gallery %s makes it",
+                             s->gallery.folder, s->gallery.folder);
     if (result != 0)
         gallery_free(gallery);
     return result;
