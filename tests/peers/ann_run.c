@@ -3,6 +3,7 @@
  *
  *     ann_run 1000000 512 20000 /tmp/new.ann        rows, numbers a row, clusters, where to keep the index
  */
+#include "runtime/util/progress.h"
 #include "runtime/util/random.h"
 #include "tools/ann.h"
 #include "tools/search.h"
@@ -11,16 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { QUERIES = 200, BEST = 10 };
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* One of the centres and as much again of its own, of unit length: a cosine of about a half within a cluster. */
 static void draw(float *row, const float *centres, size_t clusters, size_t dim, struct random *random)
@@ -40,11 +33,11 @@ static void draw(float *row, const float *centres, size_t clusters, size_t dim, 
 static double ask(struct hit *hits, struct search *search, const float *queries, size_t dim)
 {
     struct error err;
-    double started = seconds();
+    double started = clock_seconds();
     for (size_t i = 0; i < QUERIES; i++)
         if (search_run(hits + i * BEST, search, queries + i * dim, 1, BEST, &err) != 0)
             exit(error_report(&err));
-    return (seconds() - started) / QUERIES * 1e3;
+    return (clock_seconds() - started) / QUERIES * 1e3;
 }
 
 static double recall(const struct hit *found, const struct hit *wanted)
@@ -60,10 +53,10 @@ static struct ann *open_timed(const char *what, const struct gallery *gallery, c
 {
     struct ann *ann;
     struct error err;
-    double started = seconds();
+    double started = clock_seconds();
     if (ann_open(&ann, gallery, path, &(struct ann_options){.from = 1}, true, &err) != 0)
         exit(error_report(&err));
-    printf("%s the index: %.1f s\n", what, seconds() - started);
+    printf("%s the index: %.1f s\n", what, clock_seconds() - started);
     fflush(stdout);
     return ann;
 }
