@@ -135,16 +135,21 @@ ROW_KERNEL void contrastive_hits(global float *lse, global const float *block, g
         hits[row + r] = column == 0 ? total : hits[row + r] + total;
 }
 
-// One work-group: the mean over rows and columns of weight * lse less what was hit.
+// One work-group: the mean over rows and columns of weight * lse less what was hit. What rounding takes from each sum is
+// put back (Kahan 1965): a batch has tens of thousands of terms, each small next to their sum.
 ROW_KERNEL void contrastive_loss(global float *loss, global const float *lse, int batch, float weight)
 {
     ROW_SCRATCH(scratch);
-    float sum = 0;
-    for (int r = LANE; r < batch; r += GROUP)
-        sum += weight * (lse[r] + lse[batch + r]) - lse[2 * batch + r];
-    sum = row_sum(sum, scratch);
+    vfloat sum = 0, excess = 0;
+    for (EACH(r, batch)) {
+        vfloat lse_both = vec_load(lse, r, batch, 0) + vec_load(lse + batch, r, batch, 0);
+        vfloat term = weight * lse_both - vec_load(lse + 2 * batch, r, batch, 0) - excess, next = sum + term;
+        excess = (next - sum) - term;
+        sum = next;
+    }
+    float total = row_sum(vec_sum(sum), scratch);
     if (LANE == 0)
-        *loss = sum / (2 * (float)batch);
+        *loss = total / (2 * (float)batch);
 }
 
 // In place, similarities become their gradient. scale_parts [batch]: each row's part of the gradient of the
