@@ -9,6 +9,7 @@ pkg_check_modules(WEBP IMPORTED_TARGET libwebp libwebpdemux)       # libwebp-dev
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)   # libutf8proc-dev
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)              # zlib1g-dev
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)         # libsqlite3-dev
+pkg_check_modules(LAPACKE REQUIRED IMPORTED_TARGET lapacke)         # liblapacke-dev
 pkg_check_modules(CHAFA IMPORTED_TARGET chafa)                     # libchafa-dev libglib2.0-dev; without: no pictures on terminals
 pkg_check_modules(MICROHTTPD IMPORTED_TARGET libmicrohttpd)         # libmicrohttpd-dev; without: no tools/serve
 

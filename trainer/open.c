@@ -1,4 +1,4 @@
-/* Opens what a run needs, in order: data, device, folder, model, cached features, the plan. */
+/* Opens what a run needs, in order: data, device, folder, model, cached features, where heads start, the plan. */
 #include "runtime/gemm/gemm.h"
 #include "runtime/ops/loss_scale.h"
 #include "runtime/ops/step_guard.h"
@@ -269,8 +269,8 @@ static int open_position(struct trainer *t, struct error *err)
 /* After each part, all ranks could open it, or none goes on. */
 int trainer_open(struct trainer *t, struct error *err)
 {
-    static int (*const parts[])(struct trainer *, struct error *) = {open_data,    open_devices, open_folder,
-                                                                     open_in_turn, open_steps,   open_position};
+    static int (*const parts[])(struct trainer *, struct error *) = {
+        open_data, open_devices, open_folder, open_in_turn, trainer_start_heads, open_steps, open_position};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (ranks_agree(t->ranks, parts[i](t, err), err) != 0)
             return -1;

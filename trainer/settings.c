@@ -198,7 +198,7 @@ static void apply_default_recipe(struct settings *s)
     s->epochs = s->epochs < 0 ? (heads_only ? 40 : scratch ? 30 : 5) : s->epochs;
     s->lr_image = s->lr_image < 0 ? rate : s->lr_image;
     s->lr_text = s->lr_text < 0 ? rate : s->lr_text;
-    s->lr_head = s->lr_head < 0 ? (s->lr >= 0 ? s->lr : 1e-3) : s->lr_head;
+    s->lr_head = s->lr_head < 0 ? (s->lr >= 0 ? s->lr : heads_only ? 3e-4 : 1e-3) : s->lr_head;
     s->wd = s->wd < 0 ? 0.1 : s->wd;
     s->wd_image = s->wd_image < 0 ? s->wd : s->wd_image;
     s->wd_text = s->wd_text < 0 ? s->wd : s->wd_text;

@@ -81,6 +81,9 @@ int trainer_open(struct trainer *t, struct error *err) MUST_CHECK;
 int trainer_write_profile(struct trainer *t, struct error *err) MUST_CHECK;
 void trainer_close(struct trainer *t); /* also after a failure */
 
+/* start.c: once features are known; a saved model's heads stay as they are. */
+int trainer_start_heads(struct trainer *t, struct error *err) MUST_CHECK;
+
 /* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set on any rank. */
 int trainer_open_loader(struct trainer *t, int epoch, int skipped, struct error *err) MUST_CHECK;
 int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err) MUST_CHECK;
