@@ -102,6 +102,19 @@ stop TERM asked
 [ "$code" = 75 ] || complain "SIGTERM: exit code $code, not 75"
 says "go on with --resume $scratch/asked"
 
+# Asked over and over while drivers compile: a compiler that saw a signal would end half-way (LLVM's do).
+code=0 name=compiling
+export POCL_CACHE_DIR="$scratch/cold"
+"$trainer" --out "$scratch" --name compiling $few --model tiny --epochs 1000000 2>"$scratch/compiling.err" &
+asked=$!
+while kill -0 $asked && ! grep -q "photos to train on" "$scratch/compiling.err"; do sleep 0.02; done
+(sleep 0.3; while kill -s TERM $asked 2>&-; do sleep 0.02; done) &
+wait $asked || code=$?
+[ "$code" = 75 ] || complain "SIGTERM while compiling: exit code $code, not 75: $(cat "$scratch/compiling.err")"
+run 0 compiling $few --model tiny --epochs 1 --resume "$scratch/compiling"
+says "resumed at epoch"
+unset POCL_CACHE_DIR
+
 # A full disk leaves the last checkpoint and the last model as they were.
 cp -r "$scratch/asked" "$scratch/before"
 printf 'trap "" XFSZ; ulimit -f 4096; exec "$@"\n' >"$scratch/full_disk" # files of a few MB at most

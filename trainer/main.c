@@ -3,11 +3,22 @@
 
 #include <signal.h>
 
-static volatile sig_atomic_t stop_requested;
-static void request_stop(int signal_number)
+/* Signals that ask to stop wait, in this thread and all that it starts, until somebody looks. No handler runs: drivers
+ * built on LLVM replace it by one that removes the files of what is being compiled, which then fails. */
+static void hold_stop_signals(void)
 {
-    (void)signal_number;
-    stop_requested = 1;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
+static bool stop_is_asked(void)
+{
+    sigset_t pending;
+    sigpending(&pending);
+    return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
 }
 
 static bool save_is_due(struct trainer *t, double *saved_at)
@@ -44,7 +55,7 @@ static int run_epoch(struct trainer *t, struct evaluation *evaluation, struct er
 {
     double start = t->logged_at = clock_seconds();
     int first_step = t->position.step;
-    if (trainer_epoch(t, &stop_requested, err) != 0)
+    if (trainer_epoch(t, stop_is_asked, err) != 0)
         return -1;
     report_flush(t);
     if (soundness_check(t, err) != 0)
@@ -133,8 +144,6 @@ int main(int argc, char **argv)
     int code;
     if (settings_read(&settings, argc, argv, &err) != 0)
         return error_report(&err);
-    struct sigaction action = {.sa_handler = request_stop};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    hold_stop_signals();
     return ranks_run(&code, settings_devices(&settings), train, &settings, &err) != 0 ? error_report(&err) : code;
 }

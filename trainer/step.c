@@ -64,11 +64,11 @@ static bool step(int *result, struct trainer *t, bool stop, struct error *err)
     return true;
 }
 
-int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err)
+int trainer_epoch(struct trainer *t, bool (*stop)(void), struct error *err)
 {
     int result = t->loader ? 0 : trainer_open_loader(t, t->position.epoch, t->position.pair, err);
     together_begin(t);
-    while (step(&result, t, *stop, err))
+    while (step(&result, t, stop(), err))
         ;
     t->epoch_waited = t->loader ? loader_waited(t->loader) : 0;
     loader_close(t->loader);

@@ -84,9 +84,9 @@ void trainer_close(struct trainer *t); /* also after a failure */
 /* start.c: once features are known; a saved model's heads stay as they are. */
 int trainer_start_heads(struct trainer *t, struct error *err) MUST_CHECK;
 
-/* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when *stop is set on any rank. */
+/* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when stop() says so on any rank. */
 int trainer_open_loader(struct trainer *t, int epoch, int skipped, struct error *err) MUST_CHECK;
-int trainer_epoch(struct trainer *t, volatile const int *stop, struct error *err) MUST_CHECK;
+int trainer_epoch(struct trainer *t, bool (*stop)(void), struct error *err) MUST_CHECK;
 
 /* together.c: what several ranks do together. Before a step each says how many pairs it has for it, whether it is able
  * to go on, and whether it was asked to stop. All go on or none does, and take the step if each has a pair. */
