@@ -5,11 +5,9 @@
 // row of the whole matrix, over each column, and hits; tilt [2, batch] is added to the logits of wrong pairs there.
 #pragma OPENCL FP_CONTRACT OFF // a - b is exactly 0 where both are the same product
 
-#define LOG_100 4.605170186f
-
 static inline float scale_of(global const float *logit_scale, int raw)
 {
-    return raw ? *logit_scale : exp(fmin(*logit_scale, LOG_100));
+    return raw ? *logit_scale : exp(*logit_scale);
 }
 
 // Logits i to i + VEC of a row of n; those past its end are -infinity, which no exp() counts.
@@ -192,7 +190,7 @@ ROW_KERNEL void contrastive_scale(global float *dlogit_scale, global const float
     for (EACH(i, batch))
         sum += vec_load(scale_parts, i, batch, 0);
     float dscale = row_sum(vec_sum(sum), scratch);
-    float d = raw ? dscale : *logit_scale > LOG_100 ? 0 : dscale * scale_of(logit_scale, raw);
+    float d = raw ? dscale : dscale * scale_of(logit_scale, raw);
     if (LANE == 0)
         *dlogit_scale = accumulate ? *dlogit_scale + d : d;
 }

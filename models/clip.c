@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* exp() of the logit scale starts at 1 / 0.07 and is clamped at 100 (Radford et al. 2021). */
-static const float initial_logit_scale = 2.6592600f;
+/* exp() of the logit scale starts at 1 / 0.07 and is never above 100 (Radford et al. 2021). */
+static const float initial_logit_scale = 2.6592600f, largest_logit_scale = 4.6051702f;
 
 /* SigLIP's starts at 10, its bias at -10: nearly all pairs are wrong ones (Zhai et al. 2023, section 3.2). */
 static const float initial_sigmoid_scale = 2.3025851f, initial_sigmoid_bias = -10;
@@ -53,6 +53,12 @@ struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tens
     if (clip->sigmoid_loss)
         return op_sigmoid_loss(tape, image, text, clip->logit_scale, clip->logit_bias, how.slice, how.photos);
     return op_contrastive(tape, image, text, clip->logit_scale, &how);
+}
+
+void clip_limit_scale(const struct clip *clip)
+{
+    if (clip->logit_scale->needs_grad && !clip->raw_scale && !clip->sigmoid_loss)
+        clamp_numbers(clip->logit_scale, 0, largest_logit_scale);
 }
 
 const char *clip_precision_note(const struct clip *clip)

@@ -119,4 +119,9 @@ struct tensor *clip_embed_texts(struct tape *tape, const struct clip *clip, stru
 struct tensor *clip_loss(struct tape *tape, const struct clip *clip, struct tensor *image_features,
                          struct tensor *text_features, const struct contrastive *options);
 
+/* After each step of training: CLIP's logit scale stays between 1 and 100, as open_clip keeps it. A limit inside the
+ * loss would leave a scale beyond it without a gradient, and there for good. SigLIP's has none: published ones are at
+ * 117. */
+void clip_limit_scale(const struct clip *clip);
+
 #endif

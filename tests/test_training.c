@@ -358,6 +358,33 @@ static void check_parts(struct device *dev, const struct golden *golden)
     clip_close(clip);
 }
 
+/* Where a step took it, or how it came with the model: from there the next step can take it back. */
+static void check_scale(struct device *dev, const struct golden *golden)
+{
+    const float nan = NAN,
+                cases[][2] = {{-0.5f, 0}, {0, 0}, {3.5f, 3.5f}, {4.6051702f, 4.6051702f}, {4.6052f, 4.6051702f}};
+    struct clip *clip = open_model(dev, golden->folder);
+    struct tape *tape = tape_new(dev, true);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float got;
+        tensor_upload(clip->logit_scale, &cases[i][0]);
+        clip_limit_scale(clip);
+        tensor_download(&got, clip->logit_scale);
+        CHECK(got == cases[i][1], "a logit scale of %g became %g, not %g", (double)cases[i][0], (double)got,
+              (double)cases[i][1]);
+    }
+    train_step(tape, clip, golden, 1);
+    float moved;
+    tensor_download(&moved, clip->logit_scale);
+    CHECK(moved < 4.6f, "a logit scale of log 100 is %g after a step towards a smaller one", (double)moved);
+    tensor_upload(clip->logit_scale, &nan);
+    clip_limit_scale(clip);
+    tensor_download(&moved, clip->logit_scale);
+    CHECK(isnan(moved), "a logit scale of NaN became %g, which hides it", (double)moved);
+    tape_free(tape);
+    clip_close(clip);
+}
+
 static void test(struct device *dev)
 {
     struct golden golden = golden_open("training");
@@ -365,6 +392,7 @@ static void test(struct device *dev)
     check_losses(dev, &golden);
     check_directions(dev, &golden);
     check_saving(dev, &golden);
+    check_scale(dev, &golden);
     check_ways(dev, &golden);
     check_that_a_larger_tokenizer_is_refused(dev, &golden);
     check_steady_state(dev, &golden);

@@ -14,6 +14,7 @@ static void train_batch(struct trainer *t, const struct batch *batch, bool taken
         double factor = schedule_factor(&t->schedule, t->position.step);
         struct adamw adamw = optimizer_at(t, t->position.step, factor);
         adamw_backward(t->tape, loss, t->clip->arena, &adamw);
+        clip_limit_scale(t->clip);
         size_t bytes = tensor_bytes(t->guard);
         buffer_copy(t->losses->buffer, (size_t)t->unlogged * bytes, t->guard->buffer, 0, bytes);
         t->unlogged++;

@@ -10,7 +10,7 @@ static bool sees_the_same(const struct preprocess *a, const struct preprocess *b
            a->filter == b->filter;
 }
 
-/* The trained scale is kept as its logarithm, which the loss would have to clamp; a teacher's never changes. */
+/* The trained scale is kept as its logarithm; a teacher's never changes. */
 static struct tensor *scale_of(const struct clip *clip)
 {
     float scale;

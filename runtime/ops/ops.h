@@ -138,7 +138,7 @@ struct tensor *op_l2_normalise(struct tape *tape, struct tensor *x);
 
 /* What a contrastive loss does beyond pair i being right for i alone; all zero for CLIP's own (Radford et al. 2021). */
 struct contrastive {
-    bool raw_scale; /* logits are logit_scale image text^T, not exp(min(logit_scale, log 100)) image text^T */
+    bool raw_scale; /* logits are logit_scale image text^T, not exp(logit_scale) image text^T */
     const struct slice *slice; /* image, text and the teacher's are these rows of the batch; NULL: all of it */
     const int *photos;  /* [batch] on the host: pairs of one photo are equally right for each other; NULL: all differ */
     float smoothing;    /* this part of each target is spread over the batch */
@@ -163,7 +163,12 @@ struct tensor *op_contrastive(struct tape *tape, struct tensor *image, struct te
 struct tensor *op_sigmoid_loss(struct tape *tape, struct tensor *image, struct tensor *text, struct tensor *logit_scale,
                                struct tensor *logit_bias, const struct slice *slice, const int *photos);
 
-/* Not ops of the tape, but shared by their backward passes. */
+/* Not ops of the tape. */
+
+/* Numbers below `low` become low, those above `high` high, in place; NaN stays.  x of any shape, float32 */
+void clamp_numbers(struct tensor *x, float low, float high);
+
+/* What backward passes share. */
 
 /* out[c] (+)= sum over rows of x[r, c], in a fixed order.  x [rows, width] -> out [width] */
 void column_sum(struct tensor *out, const struct tensor *x, bool accumulate);
