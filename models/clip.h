@@ -97,6 +97,10 @@ int clip_save(const struct clip *clip, const char *folder, struct error *err) MU
 int clip_save_as(const struct clip *clip, const char *folder, const char *format, enum stored_dtype dtype,
                  struct error *err) MUST_CHECK;
 
+/* The updates of low rank by themselves, as peft names them, with the trained heads; nothing where there are none.
+ * `base`: the folder that the model was opened from, or NULL. */
+int clip_save_lora(const struct clip *clip, const char *folder, const char *base, struct error *err) MUST_CHECK;
+
 /* Training keeps less from here on, or as much as ever: the blocks of transformers and the stages of ResNets are run
  * again in the backward pass (tape_checkpoint). */
 void clip_checkpoint_blocks(struct clip *clip, bool on);

@@ -1,6 +1,8 @@
-/* Dual encoders to folders: clip_save. A table says in which forms a model can be written, and by whose names. */
+/* Dual encoders to folders: clip_save, clip_save_lora. A table says in which forms a model can be written, and by whose
+ * names. */
 #include "models/clip_files.h"
 
+#include "models/files/lora.h"
 #include "models/files/open_clip_config.h"
 #include "runtime/util/file.h"
 #include "runtime/util/json.h"
@@ -247,14 +249,23 @@ static void collect_spares(struct tensor_list *list, const struct clip *clip, co
     }
 }
 
+static const struct layout *image_layout_of(const struct form *form, const struct clip *clip)
+{
+    return form->as_stored ? clip->stored.image : form->image ? form->image : clip->image_layout;
+}
+
+static const struct layout *text_layout_of(const struct form *form, const struct clip *clip)
+{
+    return form->as_stored ? clip->stored.text : form->text ? form->text : clip->text_layout;
+}
+
 static int save_weights(const struct clip *clip, const struct form *form, enum stored_dtype dtype, const char *folder,
                         struct error *err)
 {
     struct tensor_list list = {0};
     const struct arena *arena = clip->arena;
     const struct layout *head = clip_head_layouts[clip->image_head.kind];
-    const struct layout *image = form->as_stored ? clip->stored.image : form->image ? form->image : clip->image_layout;
-    const struct layout *text = form->as_stored ? clip->stored.text : form->text ? form->text : clip->text_layout;
+    const struct layout *image = image_layout_of(form, clip), *text = text_layout_of(form, clip);
     layout_collect(&list, arena, image, "image", clip->image.layers, image->prefixes[0], dtype);
     layout_collect(&list, arena, text, "text", clip->text.config.blocks.layers, text->prefixes[0], dtype);
     layout_collect(&list, arena, head, "image_head", 1, "visual_projection.", dtype);
@@ -290,4 +301,28 @@ int clip_save_as(const struct clip *clip, const char *folder, const char *format
 int clip_save(const struct clip *clip, const char *folder, struct error *err)
 {
     return clip_save_as(clip, folder, NULL, STORED_F32, err);
+}
+
+int clip_save_lora(const struct clip *clip, const char *folder, const char *base, struct error *err)
+{
+    struct tensor_list list = {0};
+    const struct form *form;
+    if (find_form(&form, clip, NULL, err) != 0)
+        return -1;
+    const struct layout *image = image_layout_of(form, clip), *text = text_layout_of(form, clip);
+    const struct layout *head = clip_head_layouts[clip->image_head.kind];
+    bool heads = clip->image_head.kind != HEAD_NONE;
+    layout_collect_updates(&list, clip->arena, image, "image", clip->image.layers, image->prefixes[0]);
+    layout_collect_updates(&list, clip->arena, text, "text", clip->text.config.blocks.layers, text->prefixes[0]);
+    if (list.count == 0)
+        return 0;
+    layout_collect(&list, clip->arena, head, "image_head", 1, "base_model.model.visual_projection.", STORED_F32);
+    layout_collect(&list, clip->arena, head, "text_head", 1, "base_model.model.text_projection.", STORED_F32);
+    json_t *saved = heads ? json_pack("[s, s]", "visual_projection", "text_projection") : json_null();
+    int result = device_finish(clip->dev, err); /* numbers of a failed device are never written */
+    if (result == 0)
+        result = lora_write(folder, &list, &clip->training.lora, base, json_incref(saved), err);
+    json_decref(saved);
+    tensor_list_free(&list);
+    return result;
 }

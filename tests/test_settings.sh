@@ -68,6 +68,7 @@ wrong lora-alpha 0 "(0, inf)"
 for option in image text; do wrong layer-decay-$option 0 "(0, 1]"; done
 refuses "--lora-targets: 'qkv,fc3' is no list of qkv, out, fc1, fc2" --lora-targets qkv,fc3
 refuses "--lora-alpha: 4, but no --lora-rank" --lora-alpha 4
+refuses "--lora-rank: 2, but --lock-image and --lock-text" --lora-rank 2 --lock-image --lock-text
 refuses "--lora-rank excludes --lock-image-unlocked-groups" --lora-rank 2 --lock-image --lock-image-unlocked-groups 1
 refuses "--lock-text-unlocked-layers: 1 is of a tower that is locked; give --lock-text too" --lock-text-unlocked-layers 1
 refuses "--epochs-cooldown: 0, but --lr-scheduler const-cooldown takes 1 to --epochs 3" --lr-scheduler const-cooldown --epochs 3

@@ -1,7 +1,7 @@
 /* What is trained of a model: the last layers of a tower, or updates of low rank. The model is the one of
  * goldens/make_training.py. */
-#include "models/files/lora.h"
 #include "runtime/ops/adamw.h"
+#include "runtime/util/json.h"
 #include "tests/golden.h"
 #include "tests/op_check.h"
 #include "tests/scratch.h"
@@ -186,20 +186,53 @@ static void check_merged(const struct clip *clip, const struct golden *golden, c
     clip_close(merged);
 }
 
-static void check_file(const struct clip *clip, const char *folder)
+static void check_update(const struct clip *clip, const struct safetensors *file, const char *theirs,
+                         const char *ours /* all of it, or from this row on */, int row, int rows)
+{
+    char *name = mem_format("base_model.model.%s.weight", theirs);
+    const struct stored_tensor *stored = safetensors_find(file, name);
+    float *numbers = numbers_of(clip, arena_find(clip->arena, ours)), *got = mem_new(1 << 16, sizeof *got);
+    struct error err;
+    CHECK(stored && stored->ndim == 2 && stored->shape[0] == rows && stored->count < 1 << 16 &&
+              safetensors_to_float(got, stored, &err) == 0 &&
+              memcmp(got, numbers + row * stored->shape[1], (size_t)stored->count * sizeof *got) == 0,
+          "%s was not saved as it is", name);
+    free(got);
+    free(numbers);
+    free(name);
+}
+
+/* As peft names updates of transformers' modules, where query, key and value are three. */
+static void check_adapter(const struct clip *clip, const char *model)
 {
     struct error err;
     struct safetensors *file;
-    char *path = mem_format("%s/lora.safetensors", folder);
-    CHECK(lora_write(path, clip->arena, &err) == 0 && safetensors_open(&file, path, &err) == 0, "%s", err.text);
-    CHECK(safetensors_count(file) == 2 * 2 * 2 * LORA_TARGETS, "%d tensors of updates", safetensors_count(file));
-    const struct stored_tensor *b = safetensors_find(file, "base_model.model.text.1.fc1.lora_B.weight");
-    float *numbers = numbers_of(clip, arena_find(clip->arena, "text.1.fc1.lora_b"));
-    CHECK(b && b->ndim == 2 && b->shape[1] == RANK && memcmp(b->data, numbers, (size_t)b->count * sizeof(float)) == 0,
-          "the updates were not saved as they are");
-    free(numbers);
+    char *folder = mem_format("%s/lora", model), *weights = mem_format("%s/adapter_model.safetensors", folder),
+         *path = mem_format("%s/adapter_config.json", folder);
+    CHECK(clip_save_lora(clip, folder, "base", &err) == 0 && safetensors_open(&file, weights, &err) == 0, "%s",
+          err.text);
+    int width = arena_find(clip->arena, "image.1.out.weight")->tensor->dim[0];
+    const char *attention = "vision_model.encoder.layer.1.attention.attention.";
+    char *value_a = mem_format("%svalue.lora_A", attention), *value_b = mem_format("%svalue.lora_B", attention);
+    check_update(clip, file, value_a, "image.1.qkv.lora_a", 0, RANK);
+    check_update(clip, file, value_b, "image.1.qkv.lora_b", 2 * width, width);
+    check_update(clip, file, "text_model.encoder.layer.0.output.dense.lora_A", "text.0.fc2.lora_a", 0, RANK);
+    json_t *config;
+    CHECK(json_read(&config, path, &err) == 0, "%s", err.text);
+    CHECK(json_int_or(config, "r", 0) == RANK && json_real_or(config, "lora_alpha", 0) == 2 * RANK &&
+              strcmp(json_text_or(config, "base_model_name_or_path", ""), "base") == 0,
+          "%s is of another update", path);
+    enum { MODULES = 2 * 2 * 6, HEAD_TENSORS = 2 * 6 }; /* towers, layers, modules; heads */
+    CHECK(json_array_size(json_object_get(config, "target_modules")) == MODULES &&
+              safetensors_count(file) == 2 * MODULES + HEAD_TENSORS,
+          "%d tensors of updates", safetensors_count(file));
+    json_decref(config);
     safetensors_close(file);
+    free(value_a);
+    free(value_b);
+    free(weights);
     free(path);
+    free(folder);
 }
 
 static void check_low_rank(struct device *dev, const struct golden *golden)
@@ -217,7 +250,7 @@ static void check_low_rank(struct device *dev, const struct golden *golden)
     char *folder = scratch_new();
     CHECK(clip_save(clip, folder, &err) == 0, "%s", err.text);
     check_merged(clip, golden, folder);
-    check_file(clip, folder);
+    check_adapter(clip, folder);
     scratch_free(folder);
     clip_close(clip);
     clip_close(base);

@@ -210,11 +210,12 @@ lora="--lora-rank 2 --lora-alpha 4 --lora-targets qkv,fc2 --lr 5e-3 --lr-schedul
 run 0 lora $few $pair $lora --epochs 2
 run 0 lora-stopped $few $pair $lora --epochs 1
 run 0 lora-stopped $few $pair $lora --epochs 2 --resume "$scratch/lora-stopped"
-for file in model.safetensors lora.safetensors; do same "lora/model/$file" "lora-stopped/model/$file"; done
+for file in model.safetensors lora/adapter_config.json lora/adapter_model.safetensors; do same "lora/model/$file" "lora-stopped/model/$file"; done
 run 0 merged $few --model "$scratch/lora/model" --lr 0
 awk -v a="$(val_loss lora)" -v b="$(val_loss merged)" 'BEGIN { exit !(a > 1 && (a - b) ^ 2 < 1e-8) }' ||
     complain "lora: a validation loss of $(val_loss lora) became $(val_loss merged) once the updates were merged"
-grep -q base_model.model.text.0.fc2.lora_B.weight "$scratch/lora/model/lora.safetensors" || complain "lora: no update"
+grep -q base_model.model.text_model.encoder.layer.0.output.dense.lora_B.weight "$scratch/lora/model/lora/adapter_model.safetensors" ||
+    complain "lora: no update"
 refuses 2 no-transformer "only transformers take LoRA" $few --text-model "$towers/bert_mean" --lora-rank 2 \
     --image-model "$data/goldens/resnets/basic"
 

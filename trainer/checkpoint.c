@@ -5,7 +5,6 @@
  * run is killed (tests/peers/kill.py). The two newest stay.
  */
 #define _GNU_SOURCE
-#include "models/files/lora.h"
 #include "runtime/ops/loss_scale.h"
 #include "runtime/util/json.h"
 #include "trainer/trainer.h"
@@ -188,10 +187,10 @@ static int write_model(struct trainer *t, const char *name, struct error *err)
     struct fold image = features_fold(&clip->image_head, "image_head", clip->arena, &t->images);
     struct fold text = features_fold(&clip->text_head, "text_head", clip->arena, &t->texts);
     char *folder = path_join(t->folder, name), *path = path_join(folder, "training.json");
-    char *lora = path_join(folder, "lora.safetensors");
+    char *lora = path_join(folder, "lora");
     int result = clip_save(clip, folder, err);
     if (result == 0)
-        result = lora_write(lora, clip->arena, err);
+        result = clip_save_lora(clip, lora, settings_is_tiny(&t->settings) ? NULL : t->settings.model, err);
     if (result == 0) {
         json_t *training =
             json_pack("{s:i, s:i, s:f, s:i, s:i, s:s, s:s}", "epoch", t->position.epoch, "step", t->position.step,

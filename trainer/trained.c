@@ -63,6 +63,9 @@ int trained_check(const struct settings *s, struct error *err)
         return error_set(err, EXIT_USAGE, "--lora-targets: '%s' is no list of qkv, out, fc1, fc2", s->lora_targets);
     if (s->lora_rank == 0 && s->lora_alpha >= 0)
         return error_set(err, EXIT_USAGE, "--lora-alpha: %g, but no --lora-rank", s->lora_alpha);
+    if (s->lora_rank > 0 && s->lock_image && s->lock_text)
+        return error_set(err, EXIT_USAGE, "--lora-rank: %d, but --lock-image and --lock-text leave no tower to train",
+                         s->lora_rank);
     if (s->lora_rank > 0 && (s->image_unlocked || s->text_unlocked))
         return error_set(err, EXIT_USAGE,
                          "--lora-rank excludes --lock-image-unlocked-groups and "

@@ -268,6 +268,18 @@ void layout_collect(struct tensor_list *list, const struct arena *arena, const s
         }
 }
 
+void layout_collect_updates(struct tensor_list *list, const struct arena *arena, const struct layout *layout,
+                            const char *our_prefix, int layers, const char *their_prefix)
+{
+    for (const struct layout_row *row = layout->rows; row->ours; row++)
+        for (int layer = 0; layer < layers_of(row, layers); layer++) {
+            const struct param *param = find_ours(arena, our_prefix, row->ours, layer);
+            if (param)
+                lora_collect(list, arena, param, name_theirs(row, their_prefix, layer).text, row->part,
+                             row->parts ? row->parts : 1);
+        }
+}
+
 void tensor_list_free(struct tensor_list *list)
 {
     for (int i = 0; i < list->count; i++) {

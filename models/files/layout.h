@@ -58,6 +58,9 @@ struct tensor_list {
 };
 void layout_collect(struct tensor_list *list, const struct arena *arena, const struct layout *layout,
                     const char *our_prefix, int layers, const char *their_prefix, enum stored_dtype dtype);
+/* LoRA's updates by themselves (lora.h), for modules named by the layout. */
+void layout_collect_updates(struct tensor_list *list, const struct arena *arena, const struct layout *layout,
+                            const char *our_prefix, int layers, const char *their_prefix);
 void tensor_list_add_copy(struct tensor_list *list, const struct stored_tensor *tensor);
 void tensor_list_free(struct tensor_list *list);
 

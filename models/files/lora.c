@@ -1,10 +1,15 @@
 #include "models/files/lora.h"
 
 #include "models/files/layout.h"
+#include "runtime/util/file.h"
+#include "runtime/util/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* How peft names what belongs to a module: prefix, module, part. */
+static const char prefix[] = "base_model.model.", part_a[] = ".lora_A.weight", part_b[] = ".lora_B.weight";
 
 /* The parameter of the same matrix, "image.0.qkv.lora_a" for "image.0.qkv.weight"; NULL where there is none. */
 static const struct param *sibling(const struct arena *arena, const struct param *param, const char *part)
@@ -49,52 +54,64 @@ void lora_merge(float *weight, const struct arena *arena, const struct param *pa
     free(a);
 }
 
-static void collect(struct tensor_list *list, const struct arena *arena, const struct param *param, const char *part)
+static void add(struct tensor_list *list, const char *module, const char *part, long rows, long columns,
+                const float *numbers /* [rows, columns] */)
 {
     char name[320];
-    snprintf(name, sizeof name, "base_model.model.%.*s.%s.weight", (int)(strrchr(param->name, '.') - param->name),
-             param->name, part);
-    const struct tensor *tensor = param->tensor;
-    float *numbers = download(arena, param);
+    snprintf(name, sizeof name, "%s%s%s", prefix, module, part);
     tensor_list_add_copy(list, &(struct stored_tensor){.name = name,
                                                        .dtype = STORED_F32,
                                                        .ndim = 2,
-                                                       .shape = {tensor->dim[0], tensor->dim[1]},
-                                                       .count = (long)tensor_count(tensor),
+                                                       .shape = {rows, columns},
+                                                       .count = rows * columns,
                                                        .data = numbers});
-    free(numbers);
 }
 
-/* Of the whole arena: rank and alpha are the same everywhere. */
-static json_t *describe(const struct arena *arena, const struct param *lora_a)
+void lora_collect(struct tensor_list *list, const struct arena *arena, const struct param *weight, const char *theirs,
+                  int part, int parts)
 {
-    char rank_text[32], alpha_text[32];
-    int rank = lora_a->tensor->dim[0];
-    float *scale = download(arena, sibling(arena, lora_a, "lora_scale"));
-    snprintf(rank_text, sizeof rank_text, "%d", rank);
-    snprintf(alpha_text, sizeof alpha_text, "%g", (double)scale[0] * rank);
-    free(scale);
-    return json_pack("{s:s, s:s}", "r", rank_text, "lora_alpha", alpha_text);
+    const struct param *lora_a = sibling(arena, weight, "lora_a");
+    if (!lora_a || strcmp(strrchr(weight->name, '.'), ".weight") != 0)
+        return;
+    const struct param *lora_b = sibling(arena, weight, "lora_b");
+    int rank = lora_a->tensor->dim[0], in = lora_a->tensor->dim[1], out = lora_b->tensor->dim[0] / parts;
+    char module[256];
+    snprintf(module, sizeof module, "%.*s", (int)(strlen(theirs) - strlen(".weight")), theirs);
+    float *a = download(arena, lora_a), *b = download(arena, lora_b); // [rank, in], [parts * out, rank]
+    add(list, module, part_a, rank, in, a);
+    add(list, module, part_b, out, rank, b + (size_t)part * (size_t)out * (size_t)rank);
+    free(b);
+    free(a);
 }
 
-int lora_write(const char *path, const struct arena *arena, struct error *err)
+/* Of all updates in the list. */
+static json_t *list_modules(const struct tensor_list *list)
 {
-    struct tensor_list list = {0};
-    json_t *metadata = NULL;
-    for (int i = 0; i < arena->count; i++) {
-        const struct param *param = &arena->params[i];
-        const char *part = strrchr(param->name, '.');
-        if (!part || strcmp(part, ".lora_a") != 0)
-            continue;
-        collect(&list, arena, param, "lora_A");
-        collect(&list, arena, sibling(arena, param, "lora_b"), "lora_B");
-        if (!metadata)
-            metadata = describe(arena, param);
+    json_t *modules = json_array();
+    for (int i = 0; i < list->count; i++) {
+        const char *name = list->items[i].name + strlen(prefix), *end = strstr(name, part_a);
+        if (end)
+            json_array_append_new(modules, json_stringn(name, (size_t)(end - name)));
     }
-    int result = device_finish(arena->dev, err); /* numbers of a failed device are never written */
-    if (result == 0 && list.count > 0)
-        result = safetensors_write(path, list.items, list.count, metadata, err);
-    json_decref(metadata);
-    tensor_list_free(&list);
+    return modules;
+}
+
+int lora_write(const char *folder, const struct tensor_list *list, const struct lora *lora, const char *base,
+               json_t *saved, struct error *err)
+{
+    json_t *config = json_pack("{s:s, s:s?, s:n, s:i, s:f, s:f, s:s, s:b, s:b, s:o, s:o}", "peft_type", "LORA",
+                               "base_model_name_or_path", base, "task_type", "r", lora->rank, "lora_alpha",
+                               (double)lora->alpha, "lora_dropout", 0.0, "bias", "none", "fan_in_fan_out", 0,
+                               "inference_mode", 1, "target_modules", list_modules(list), "modules_to_save", saved);
+    CHECK(config, "cannot make adapter_config.json");
+    char *path = path_join(folder, "adapter_config.json"), *weights = path_join(folder, "adapter_model.safetensors");
+    int result = file_make_folders(folder, err);
+    if (result == 0)
+        result = json_write(config, path, err);
+    if (result == 0)
+        result = safetensors_write(weights, list->items, list->count, NULL, err);
+    free(weights);
+    free(path);
+    json_decref(config);
     return result;
 }
