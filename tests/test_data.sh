@@ -153,6 +153,8 @@ run 2 no-number --dataset-type synthetic
 says "--train-num-samples N"
 run 2 number --train-data "$scratch/folder" --train-num-samples 40
 says "--train-num-samples is for webdataset and synthetic data"
+run 2 held-out $stream --val-split 0.1
+says "nothing is held out of shards that are streamed"
 run 2 factors $stream --train-data-upsampling-factors 1::2
 says "--train-data-upsampling-factors 1::2: more factors than sources"
 run 6 no-shard --train-data "$scratch/shards/{0..3}.tar"

@@ -72,6 +72,7 @@ refuses "--lora-rank: 2, but --lock-image and --lock-text" --lora-rank 2 --lock-
 refuses "--lora-rank excludes --lock-image-unlocked-groups" --lora-rank 2 --lock-image --lock-image-unlocked-groups 1
 refuses "--lock-text-unlocked-layers: 1 is of a tower that is locked; give --lock-text too" --lock-text-unlocked-layers 1
 refuses "--epochs-cooldown: 0, but --lr-scheduler const-cooldown takes 1 to --epochs 3" --lr-scheduler const-cooldown --epochs 3
+refuses "--val-split: 0.1, but --val-data says what to validate on" --val-split 0.1 --val-data /nowhere
 refuses "--quiet: takes no value, but '1' was given" --quiet=1
 refuses "--nmae: no such option; did you mean --name?" --nmae x
 

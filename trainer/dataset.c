@@ -166,11 +166,23 @@ static int open_train(struct dataset *data, bool *has_splits, const struct setti
     return read_part(data, &data->train, has_splits, path, settings->split, settings, bad, err);
 }
 
+/* Where a part of the photos that was asked for could not be held out, it is not left out in silence. */
+static int check_split(const struct dataset *data, bool has_splits, const struct settings *settings, struct error *err)
+{
+    if (!settings->val_split_asked || (!has_splits && !data->stream))
+        return 0;
+    return error_set(err, EXIT_USAGE, "--val-split: %g, but %s", settings->val_split,
+                     has_splits ? "the data has a split to validate on"
+                                : "nothing is held out of shards that are streamed; name others by --val-data");
+}
+
 int dataset_open(struct dataset *data, const struct settings *settings, struct bad_samples *bad, struct error *err)
 {
     *data = (struct dataset){.first_text = mem_new(1, sizeof(int))};
     bool has_splits = false, ignored = false;
     int result = open_train(data, &has_splits, settings, bad, err);
+    if (result == 0)
+        result = check_split(data, has_splits, settings, err);
     if (result == 0 && settings->val_data)
         result = read_part(data, &data->val, &ignored, settings->val_data, "val", settings, bad, err);
     else if (result == 0 && has_splits)

@@ -95,6 +95,8 @@ static int open_features(struct trainer *t, struct error *err)
     bool saved = s->model && !settings_is_tiny(s); /* its heads take raw features */
     if (s->augments && s->lock_image)
         report_note(t, "--aug-cfg makes each photo new in each epoch: --lock-image's features are not cached");
+    if (t->data.stream && !s->val_data)
+        report_note(t, "shards are streamed: nothing is held out to validate on; --val-data names what to");
     if (t->data.stream && (s->lock_image || s->lock_text))
         report_note(t, "shards are streamed: features of locked towers are not cached");
     if (s->lock_image && !s->augments && !t->data.stream) {

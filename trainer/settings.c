@@ -235,6 +235,8 @@ static int read_size(size_t *bytes, const char *text, struct error *err)
 
 static int check_data(const struct settings *s, struct error *err)
 {
+    if (s->val_split_asked && s->val_data)
+        return error_set(err, EXIT_USAGE, "--val-split: %g, but --val-data says what to validate on", s->val_split);
     if (strcmp(s->dataset_type, "synthetic") == 0 && s->train_num_samples == 0)
         return error_set(err, EXIT_USAGE, "--dataset-type synthetic: say how much by --train-num-samples N");
     return 0;
@@ -336,6 +338,7 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
     };
     if (parse(s, argc, argv, err) != 0)
         return -1;
+    s->val_split_asked = s->val_split > 0;
     if (!s->train_data && strcmp(s->dataset_type, "synthetic") == 0)
         s->train_data = "synthetic";
     if (trained_locks(s, err) != 0 || trained_check(s, err) != 0)

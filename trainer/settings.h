@@ -32,6 +32,7 @@ struct settings {
     bool augments;
     const char *train_data, *val_data, *image_root, *image_key, *caption_key, *separator_text;
     double val_split;
+    bool val_split_asked;  /* it is no default, and not 0 */
     bool exif_orientation; /* photos are turned upright, here and wherever the model is used */
     bool no_shuffle;
     bool every_caption; /* an item is a caption, not a photo with one of its captions */
