@@ -73,6 +73,9 @@ refuses "--lora-rank excludes --lock-image-unlocked-groups" --lora-rank 2 --lock
 refuses "--lock-text-unlocked-layers: 1 is of a tower that is locked; give --lock-text too" --lock-text-unlocked-layers 1
 refuses "--epochs-cooldown: 0, but --lr-scheduler const-cooldown takes 1 to --epochs 3" --lr-scheduler const-cooldown --epochs 3
 refuses "--val-split: 0.1, but --val-data says what to validate on" --val-split 0.1 --val-data /nowhere
+refuses "--hard-negatives belongs to --loss clip" --hard-negatives 1 --loss siglip
+refuses "--label-smoothing belongs to --loss clip" --label-smoothing 0.1 --loss siglip
+refuses "--distill-model belongs to --loss clip" --distill-model /nowhere --loss siglip
 refuses "--quiet: takes no value, but '1' was given" --quiet=1
 refuses "--nmae: no such option; did you mean --name?" --nmae x
 

@@ -228,5 +228,6 @@ says "device 0 (0:0)"
 under="env OCL_ICD_VENDORS=/nonexistent"
 refuses 3 driver "no OpenCL platform found" $plain
 under=
+refuses 6 no-run "--resume $scratch/no-run: no such folder of a run" $plain --resume "$scratch/no-run"
 refuses 1 folder "$scratch/pairs.csv: cannot make folder" $plain --out "$scratch/pairs.csv"
 exit $failed

@@ -12,11 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool wants_sigmoid_loss(const struct settings *s)
-{
-    return s->loss && strcmp(s->loss, "siglip") == 0;
-}
-
 /* A model that exists keeps its loss unless another is asked for. */
 static int open_saved_model(struct trainer *t, struct error *err)
 {
@@ -25,7 +20,7 @@ static int open_saved_model(struct trainer *t, struct error *err)
     if (clip_open_to_train(&t->clip, t->dev, s->model, &training, err) != 0)
         return -1;
     if (s->loss)
-        t->clip->sigmoid_loss = wants_sigmoid_loss(s);
+        t->clip->sigmoid_loss = settings_wants_sigmoid_loss(s);
     if (t->clip->sigmoid_loss && !t->clip->logit_bias)
         return error_set(err, EXIT_USAGE, "--loss siglip: %s has no logit bias; it was made for --loss clip", s->model);
     return 0;
@@ -49,7 +44,7 @@ static int open_model(struct trainer *t, struct error *err)
         .max_tokens = s->max_tokens,
         .raw_scale = s->seed_faults,
         .unnormalised = s->seed_faults,
-        .sigmoid_loss = wants_sigmoid_loss(s),
+        .sigmoid_loss = settings_wants_sigmoid_loss(s),
         .tiny = tiny,
         .seed = (uint64_t)s->seed,
     };
@@ -218,7 +213,7 @@ static void note_devices(struct trainer *t)
 
 static int open_parts(struct trainer *t, struct error *err)
 {
-    if (open_model(t, err) != 0)
+    if (open_model(t, err) != 0 || settings_check_loss(&t->settings, t->clip->sigmoid_loss, err) != 0)
         return -1;
     if (clip_precision_note(t->clip))
         report_note(t, "%s", clip_precision_note(t->clip));
@@ -265,6 +260,8 @@ static int open_position(struct trainer *t, struct error *err)
     int found = t->settings.resume ? trainer_resume(t, err) : 1;
     if (found == 0)
         report_note(t, "resumed at epoch %d, step %d", t->position.epoch + 1, t->position.step);
+    else if (found > 0 && t->settings.resume)
+        report_note(t, "no checkpoint in %s yet: the run begins anew", t->folder);
     return found < 0 ? -1 : 0;
 }
 

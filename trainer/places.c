@@ -45,6 +45,8 @@ int places_choose_folder(struct trainer *t, struct error *err)
 {
     const struct settings *s = &t->settings;
     if (s->resume && strcmp(s->resume, "latest") != 0) {
+        if (!file_is_folder(s->resume))
+            return error_set(err, EXIT_BAD_DATA, "--resume %s: no such folder of a run", s->resume);
         t->folder = mem_format("%s", s->resume);
     } else if (s->name) {
         t->folder = path_join(s->out, s->name);
@@ -81,13 +83,19 @@ char *places_choose_device(const struct trainer *t)
     return spec;
 }
 
+static void say(const struct settings *s, const char *text, const char *value)
+{
+    if (!s->quiet)
+        fprintf(stderr, "%s%s\n", text, value);
+}
+
 /* The pretrained towers are there if tools/demo.sh has fetched them. */
 void places_choose_sample(struct settings *s)
 {
     static const char *const places[] = {"towers", "build/towers"};
     s->train_data = OCLIP_SAMPLE "/captions.csv";
     s->image_root = OCLIP_SAMPLE "/images";
-    fprintf(stderr, "no --train-data: training on the sample that ships, %s\n", s->train_data);
+    say(s, "no --train-data: training on the sample that ships, ", s->train_data);
     if (s->model || s->image_model || s->text_model)
         return;
     for (int i = 0; i < 2; i++) {
@@ -95,12 +103,12 @@ void places_choose_sample(struct settings *s)
         if (file_is_folder(image) && file_is_folder(text)) {
             s->image_model = image;
             s->text_model = text;
-            fprintf(stderr, "with the pretrained towers in %s\n", places[i]);
+            say(s, "with the pretrained towers in ", places[i]);
             return;
         }
         free(image);
         free(text);
     }
     s->model = "tiny";
-    fprintf(stderr, "without pretrained towers (sh tools/demo.sh fetches them): a small pair from scratch\n");
+    say(s, "without pretrained towers (sh tools/demo.sh fetches them): a small pair from scratch", "");
 }

@@ -242,9 +242,27 @@ static int check_data(const struct settings *s, struct error *err)
     return 0;
 }
 
+bool settings_wants_sigmoid_loss(const struct settings *s)
+{
+    return s->loss && strcmp(s->loss, "siglip") == 0;
+}
+
+int settings_check_loss(const struct settings *s, bool sigmoid, struct error *err)
+{
+    const char *option = s->label_smoothing > 0  ? "label-smoothing"
+                         : s->hard_negatives > 0 ? "hard-negatives"
+                         : s->distill_model      ? "distill-model"
+                                                 : NULL;
+    if (!sigmoid || !option)
+        return 0;
+    return error_set(err, EXIT_USAGE, "--%s belongs to --loss clip, not to SigLIP's sigmoid", option);
+}
+
 static int check(struct settings *s, struct error *err)
 {
     if (s->max_memory_text && read_size(&s->max_memory, s->max_memory_text, err) != 0)
+        return -1;
+    if (settings_check_loss(s, settings_wants_sigmoid_loss(s), err) != 0)
         return -1;
     if (check_data(s, err) != 0 || read_augmentation(s, err) != 0)
         return -1;

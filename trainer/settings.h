@@ -77,6 +77,10 @@ struct settings {
 /* Fails with EXIT_USAGE; --help prints and exits. */
 int settings_read(struct settings *settings, int argc, char **argv, struct error *err) MUST_CHECK;
 
+bool settings_wants_sigmoid_loss(const struct settings *settings); /* by --loss; a model may have it, too */
+/* Refuses what a sigmoid loss, where it is one, does not know. */
+int settings_check_loss(const struct settings *settings, bool sigmoid, struct error *err) MUST_CHECK;
+
 int settings_rank_pairs(const struct settings *settings); /* pairs of a step, of one rank where all have equally many */
 int settings_step_pairs(const struct settings *settings); /* of all ranks */
 bool settings_is_tiny(const struct settings *settings);   /* --model tiny: from scratch, not a folder */

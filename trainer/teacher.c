@@ -27,8 +27,6 @@ int teacher_open(struct teacher *teacher, const struct clip *pupil, const struct
     *teacher = (struct teacher){.weight = (float)settings->distill_weight};
     if (!folder)
         return 0;
-    if (pupil->sigmoid_loss)
-        return error_set(err, EXIT_USAGE, "--distill-model: a teacher's softmax belongs to --loss clip");
     if (clip_open(&teacher->clip, pupil->dev, folder, 0, err) != 0)
         return -1;
     if (!teacher->clip->has_image || !teacher->clip->has_text)

@@ -3,9 +3,10 @@
     pip install peft
     python tests/peers/adapters.py DATA build
 
-DATA holds captions.csv and images/. Small CLIPs with random weights, transformers' own and open_clip's with a timm tower,
-are trained for some steps with --lora-rank; then tools/embed's embeddings of the merged model are held against what the
-library makes of the first model with the adapter loaded. Prints the largest difference and how far training moved them.
+DATA holds captions.csv and images/. Small CLIPs with random weights, transformers' own and open_clip's with a timm
+tower, are trained for some steps with --lora-rank; then tools/embed's embeddings of the merged model are held against
+what the library makes of the first model with the adapter loaded. Prints the largest difference, and how far training
+moved them.
 """
 import argparse
 import json

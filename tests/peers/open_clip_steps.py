@@ -29,7 +29,8 @@ from reference import read_captions
 from safetensors.torch import load_file, save_file
 
 RATE, DECAY, BETAS, EPS = 5e-4, 0.2, (0.9, 0.98), 1e-6  # open_clip's defaults for ViTs
-TOY = {"embed_dim": 64, "vision_cfg": {"image_size": 224, "layers": 2, "width": 128, "head_width": 32, "patch_size": 32},
+TOY = {"embed_dim": 64,
+       "vision_cfg": {"image_size": 224, "layers": 2, "width": 128, "head_width": 32, "patch_size": 32},
        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}}
 PREPROCESS = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD, "interpolation": "bicubic"}
 
@@ -117,8 +118,9 @@ def compare_losses(runs):
 def compare_weights(runs):
     weights, apart = {name: split_biases(end) for name, (_, end) in runs.items()}, {}
     for one, other in itertools.combinations(weights, 2):
-        a, b = weights[one], weights[other]
-        column = apart[f"{one} - {other}"] = {name: (a[name].double() - b[name].double()).abs().max().item() for name in b}
+        column = apart[f"{one} - {other}"] = {
+            name: (tensor.double() - weights[other][name].double()).abs().max().item()
+            for name, tensor in weights[one].items()}
         seen = {name: value for name, value in column.items() if not name.endswith("(key)")}
         print(f"weights, {one} - {other}: keys' biases at most {max(column.values()):.1e}; others at most "
               f"{max(seen.values()):.1e}, above 1e-5 in {sum(value > 1e-5 for value in seen.values())} of {len(seen)}")
