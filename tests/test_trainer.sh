@@ -107,7 +107,7 @@ code=0 name=compiling
 export POCL_CACHE_DIR="$scratch/cold"
 "$trainer" --out "$scratch" --name compiling $few --model tiny --epochs 1000000 2>"$scratch/compiling.err" &
 asked=$!
-while kill -0 $asked && ! grep -q "photos to train on" "$scratch/compiling.err"; do sleep 0.02; done
+while kill -0 $asked && ! grep -qs "photos to train on" "$scratch/compiling.err"; do sleep 0.02; done
 (sleep 0.3; while kill -s TERM $asked 2>&-; do sleep 0.02; done) &
 wait $asked || code=$?
 [ "$code" = 75 ] || complain "SIGTERM while compiling: exit code $code, not 75: $(cat "$scratch/compiling.err")"
