@@ -51,19 +51,19 @@ struct place {
     size_t width;
 };
 
-static inline struct place my_place(global const int *starts, int heads)
+INLINE void find_place(struct place *at, global const int *starts, int heads)
 {
     int segment = get_global_id(2), start = starts[segment], count = starts[segment + 1] - start;
     int begin = get_group_id(0) * GROUP_ROWS, first = begin + LANE / SPLIT * LANES;
-    return (struct place){.head = get_global_id(1),
-                          .first = min(first, count - 1),
-                          .start = start,
-                          .count = count,
-                          .begin = begin,
-                          .end = min(begin + GROUP_ROWS, count),
-                          .column = min(LANE % SPLIT * PART, HEAD_DIM - 1),
-                          .mine = first < count,
-                          .width = (size_t)heads * HEAD_DIM};
+    *at = (struct place){.head = get_global_id(1),
+                         .first = min(first, count - 1),
+                         .start = start,
+                         .count = count,
+                         .begin = begin,
+                         .end = min(begin + GROUP_ROWS, count),
+                         .column = min(LANE % SPLIT * PART, HEAD_DIM - 1),
+                         .mine = first < count,
+                         .width = (size_t)heads * HEAD_DIM};
 }
 
 // Where this head's part of the segment begins in a matrix with rows of `stride` numbers.
@@ -276,7 +276,8 @@ INLINE lanes seen_score(lanes score, lane_ints queries, int key, bool there)
 ROW_KERNEL void attention_forward(global number *out, global float *lse, global const number *qkv, global const int *starts,
                               int heads, int total)
 {
-    struct place at = my_place(starts, heads);
+    struct place at;
+    find_place(&at, starts, heads);
     if (at.begin >= at.count)
         return;
     local float parts[SPLIT > 1 ? BLOCK * GROUP : 1];
@@ -314,7 +315,8 @@ ROW_KERNEL void attention_backward_queries(global number *qkv_grad, global float
                                        global const number *out, global const number *qkv, global const float *lse,
                                        global const int *starts, int heads, int total)
 {
-    struct place at = my_place(starts, heads);
+    struct place at;
+    find_place(&at, starts, heads);
     if (at.begin >= at.count)
         return;
     local float parts[SPLIT > 1 ? BLOCK * GROUP : 1];
@@ -354,7 +356,8 @@ ROW_KERNEL void attention_backward_keys(global number *qkv_grad, global const nu
                                     global const float *lse, global const float *delta, global const int *starts,
                                     int heads, int total)
 {
-    struct place at = my_place(starts, heads);
+    struct place at;
+    find_place(&at, starts, heads);
     if (at.begin >= at.count)
         return;
     local float parts[SPLIT > 1 ? BLOCK * GROUP : 1];

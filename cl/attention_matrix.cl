@@ -94,7 +94,8 @@ attention_matrix_forward(global stored *out, global float *lse, global const sto
     local ushort key_tile[STAGES][TILE_NUMBERS(DOTS)] TILE_ALIGNED;
     local ushort value_tile[STAGES][TILE_NUMBERS(MIX)] TILE_ALIGNED;
     local ushort exchanges[SUBGROUPS * EXCHANGE] TILE_ALIGNED;
-    struct place at = my_place(starts, heads, exchanges);
+    struct place at;
+    find_place(&at, starts, heads, exchanges);
     if (at.first >= at.count)
         return;
     size_t stride = row_stride(at, 3), width = row_stride(at, 1);
@@ -157,7 +158,8 @@ attention_matrix_backward_queries(global stored *qkv_grad, global float *delta, 
     local ushort key_tile[STAGES][TILE_NUMBERS(DOTS | MIX)] TILE_ALIGNED;
     local ushort value_tile[STAGES][TILE_NUMBERS(DOTS)] TILE_ALIGNED;
     local ushort exchanges[SUBGROUPS * EXCHANGE] TILE_ALIGNED;
-    struct place at = my_place(starts, heads, exchanges);
+    struct place at;
+    find_place(&at, starts, heads, exchanges);
     if (at.first >= at.count)
         return;
     size_t stride = row_stride(at, 3), width = row_stride(at, 1), numbers = (size_t)at.head * total + at.start;
@@ -213,7 +215,8 @@ attention_matrix_backward_keys(global stored *qkv_grad, global const stored *out
     local ushort dout_tile[STAGES][TILE_NUMBERS(DOTS | MIX)] TILE_ALIGNED;
     local float lses[STAGES][BLOCK], deltas[STAGES][BLOCK];
     local ushort exchanges[SUBGROUPS * EXCHANGE] TILE_ALIGNED;
-    struct place at = my_place(starts, heads, exchanges);
+    struct place at;
+    find_place(&at, starts, heads, exchanges);
     if (at.first >= at.count)
         return;
     size_t stride = row_stride(at, 3), width = row_stride(at, 1), numbers = (size_t)at.head * total + at.start;

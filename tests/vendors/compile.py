@@ -136,8 +136,15 @@ def worse(now, before):
     return [f"{what} {b} -> {n}" for what, n, b, most in zip(compilers.USE, now, before, allowed) if n > most]
 
 
+def emptied(now, before):
+    """Private memory that is gone at once: where a compiler finds a kernel undefined, it leaves nothing of it."""
+    return [f"{what} {b} -> 0, look whether the kernel still does its work"
+            for what, n, b in zip(compilers.USE[1:3], now[1:3], before[1:3]) if b > 0 and not any(now[1:3])]
+
+
 def compare(cells, made_by):
-    """Complaints about cells that use more than the table says, or that it lacks, as far as compilers are the same."""
+    """Complaints about cells that use more than the table says, or suspiciously little, or that it lacks, as far as
+    compilers are the same."""
     table_by, table = read_table()
     same = {line.partition(":")[0] for line in made_by if line in table_by}
     for line in made_by:
@@ -147,8 +154,8 @@ def compare(cells, made_by):
     for (row, chip), now in cells.items():
         if CHIPS[chip] in same:
             before = table.get((row, chip))
-            grown = worse(now, before) if before else ["not in the table: run tests/vendors/compile.py --write"]
-            complaints += [f"{row} on {chip}: {', '.join(grown)}"] if grown else []
+            wrong = [*worse(now, before), *emptied(now, before)] if before else ["not in the table: --write adds it"]
+            complaints += [f"{row} on {chip}: {', '.join(wrong)}"] if wrong else []
     return complaints
 
 
