@@ -123,7 +123,8 @@ static void list_options(struct option_row list[ROOM], struct settings *s)
         {"dry-run", OPTION_FLAG, &s->dry_run, NULL,
          "measure some steps whose result is thrown away; print memory, steps and time; train nothing", 0},
         {"dropout", OPTION_REAL, &s->dropout, "P in [0, 1)", "dropout in the heads; 0 turns the towers' off too", 0},
-        {"warmup", OPTION_INT, &s->warmup, "STEPS in [0, inf)", "steps of linear warm-up", 0},
+        {"warmup", OPTION_INT, &s->warmup, "STEPS in [0, inf)",
+         "steps of linear warm-up (from scratch a tenth of all, else 0)", 0},
         {"lr-scheduler", OPTION_TEXT, &s->scheduler_name, "cosine|linear|const|const-cooldown|plateau",
          "learning-rate schedule", 0},
         {"epochs-cooldown", OPTION_INT, &s->epochs_cooldown, "N in [0, inf)",
@@ -185,6 +186,7 @@ static void apply_seed_recipe(struct settings *s)
     s->beta2 = s->beta2 < 0 ? 0.999 : s->beta2;
     s->eps = s->eps < 0 ? 1e-8 : s->eps;
     s->dropout = s->dropout < 0 ? 0.1 : s->dropout;
+    s->warmup = s->warmup < 0 ? 0 : s->warmup;
     s->scheduler_name = s->scheduler_name ? s->scheduler_name : "plateau";
 }
 
@@ -342,6 +344,7 @@ int settings_read(struct settings *s, int argc, char **argv, struct error *err)
         .wd_image = UNSET,
         .wd_text = UNSET,
         .wd_head = UNSET,
+        .warmup = UNSET,
         .layer_decay_image = 1,
         .layer_decay_text = 1,
         .beta2 = UNSET,
