@@ -12,7 +12,7 @@
 static const struct shape {
     int m, n, k;
 } shapes[] = {{17, 37, 33}, {1, 1, 1}, {7, 5, 3}, {64, 64, 32}, {65, 130, 40}, {129, 67, 100}};
-enum { SHAPES = sizeof shapes / sizeof *shapes };
+enum { SHAPES = sizeof shapes / sizeof *shapes, LARGE_TILE_BYTES = 46 << 10 /* of local memory */ };
 
 /* The device's own rounding makes the same numbers of them when it stores them in 16 bits, or first in a product. */
 static struct tensor *random_matrix(struct device *dev, double **numbers, int rows, int columns,
@@ -122,7 +122,8 @@ static void check_unit(struct device *dev, const struct matrix_unit *unit, enum 
  * since a build takes seconds. */
 static void units_multiply_right(struct device *dev)
 {
-    check_unit(dev, matrix_units, PRECISION_FP16, matrix_units->tile);
+    if (device_info(dev)->local_bytes >= LARGE_TILE_BYTES)
+        check_unit(dev, matrix_units, PRECISION_FP16, matrix_units->tile);
     for (const struct matrix_unit *unit = matrix_units; unit->name; unit++)
         check_unit(dev, unit, unit->bf16 ? PRECISION_BF16 : PRECISION_FP16, unit->small_tile);
 }
