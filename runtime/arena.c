@@ -1,6 +1,5 @@
 #include "runtime/arena.h"
 
-#include "runtime/util/hash.h"
 #include "runtime/util/random.h"
 
 #include <stdarg.h>
@@ -221,9 +220,7 @@ void arena_initialise(struct arena *arena, unsigned groups, uint64_t seed)
         const struct param *param = &arena->params[i];
         if (!(groups >> param->group & 1))
             continue;
-        struct hash name = hash_begin();
-        hash_add_text(&name, param->name);
-        struct random random = random_begin(seed ^ name.low);
+        struct random random = random_begin(seed ^ random_key(param->name));
         size_t count = tensor_count(param->tensor);
         float *numbers = arena_map(arena, param, 0, count); // [count]
         if (numbers)

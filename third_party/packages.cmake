@@ -8,6 +8,7 @@ pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)             # libpng-dev
 pkg_check_modules(WEBP IMPORTED_TARGET libwebp libwebpdemux)       # libwebp-dev; without it WebP is not read
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)   # libutf8proc-dev
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)              # zlib1g-dev
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)      # libxxhash-dev
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)         # libsqlite3-dev
 pkg_check_modules(LAPACKE REQUIRED IMPORTED_TARGET lapacke)         # liblapacke-dev
 pkg_check_modules(CHAFA IMPORTED_TARGET chafa)                     # libchafa-dev libglib2.0-dev; without: no pictures on terminals

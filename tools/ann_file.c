@@ -4,22 +4,21 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
-/* The file: this, the hashes, the index as faiss writes it, the CRC-32 of all that. */
+/* The file: this, the hashes, the index as faiss writes it, the hash of all that. */
 struct head {
     char magic[8];
     uint64_t count, dim;
 };
-static const char magic[] = "oclipnn1";
+static const char magic[] = "oclipnn2";
 
 /* Of what was written so far, read back: faiss writes by itself. */
-static int checksum_so_far(uint32_t *sum, struct file_writer *writer, struct error *err)
+static int hash_so_far(struct hash *sum, struct file_writer *writer, struct error *err)
 {
     struct file_map map;
     if (fflush(writer->stream) != 0 || file_map(&map, writer->temporary, err) != 0)
         return error_set(err, EXIT_FAILED, "%s: cannot be read back", writer->temporary);
-    *sum = (uint32_t)crc32_z(0, map.data, map.size);
+    hash_add(sum, map.data, map.size);
     file_unmap(&map);
     return 0;
 }
@@ -30,7 +29,7 @@ int ann_file_write(const char *path, const struct faiss_index *index, const stru
     struct head head = {.count = count, .dim = faiss_index_dim(index)};
     struct file_writer writer;
     char problem[FAISS_PROBLEM];
-    uint32_t sum = 0;
+    struct hash sum = hash_begin();
     memcpy(head.magic, magic, sizeof head.magic);
     if (file_create(&writer, path, err) != 0)
         return -1;
@@ -40,7 +39,7 @@ int ann_file_write(const char *path, const struct faiss_index *index, const stru
     if (result != 0)
         error_set(err, EXIT_FAILED, "%s: cannot write: %s", path, problem);
     else
-        result = checksum_so_far(&sum, &writer, err);
+        result = hash_so_far(&sum, &writer, err);
     if (result != 0) {
         file_discard(&writer);
         return -1;
@@ -53,14 +52,15 @@ int ann_file_write(const char *path, const struct faiss_index *index, const stru
 static bool is_whole(const struct file_map *map, size_t dim)
 {
     struct head head;
-    uint32_t sum;
-    if (map->size < sizeof head + sizeof sum)
+    struct hash written, sum = hash_begin();
+    if (map->size < sizeof head + sizeof written)
         return false;
-    size_t body = map->size - sizeof sum;
+    size_t body = map->size - sizeof written;
     memcpy(&head, map->data, sizeof head);
-    memcpy(&sum, map->data + body, sizeof sum);
+    memcpy(&written, map->data + body, sizeof written);
+    hash_add(&sum, map->data, body);
     return memcmp(head.magic, magic, sizeof head.magic) == 0 && head.dim == dim &&
-           head.count < (body - sizeof head) / sizeof(struct hash) && crc32_z(0, map->data, body) == sum;
+           head.count < (body - sizeof head) / sizeof(struct hash) && memcmp(&sum, &written, sizeof sum) == 0;
 }
 
 static int read_index(struct ann_file *file, const struct file_map *map, char problem[FAISS_PROBLEM])
@@ -68,7 +68,7 @@ static int read_index(struct ann_file *file, const struct file_map *map, char pr
     size_t at = sizeof(struct head) + file->count * sizeof *file->hashes;
     file->hashes = mem_new(file->count, sizeof *file->hashes);
     memcpy(file->hashes, map->data + sizeof(struct head), file->count * sizeof *file->hashes);
-    FILE *stream = fmemopen((void *)(map->data + at), map->size - sizeof(uint32_t) - at, "rb");
+    FILE *stream = fmemopen((void *)(map->data + at), map->size - sizeof(struct hash) - at, "rb");
     CHECK(stream, "no stream over %zu bytes", map->size - at);
     int result = faiss_index_read(&file->index, problem, stream);
     fclose(stream);

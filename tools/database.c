@@ -11,7 +11,7 @@
 
 enum {
     APPLICATION_ID = 0x6f636c70, /* "oclp", in the file's header */
-    SCHEMA_VERSION = 2,
+    SCHEMA_VERSION = 3,
     PATIENCE_MS = 10 * 1000,
 };
 

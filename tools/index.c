@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 /* Paths are bytes. A picture without an embedding could not be read; one without a file is on its way out. */
 static const char schema[] =
@@ -145,13 +144,13 @@ const char *index_path(sqlite3_stmt *row, int column)
     return path ? path : "";
 }
 
-uint32_t index_checksum(const struct picture_facts *facts, const void *embedding, size_t bytes)
+uint64_t index_checksum(const struct picture_facts *facts, const void *embedding, size_t bytes)
 {
-    char text[192];
-    int length =
-        snprintf(text, sizeof text, "%016llx %016llx %016llx %d %d %d %s", (unsigned long long)facts->hash.high,
-                 (unsigned long long)facts->hash.low, (unsigned long long)facts->look, facts->width, facts->height,
-                 facts->exif.orientation, facts->exif.taken);
-    uLong sum = crc32(crc32(0, NULL, 0), (const Bytef *)text, (uInt)length);
-    return (uint32_t)(bytes ? crc32(sum, embedding, (uInt)bytes) : sum);
+    const uint64_t numbers[] = {facts->hash.high,       facts->hash.low,         facts->look,
+                                (uint64_t)facts->width, (uint64_t)facts->height, (uint64_t)facts->exif.orientation};
+    struct hash sum = hash_begin();
+    hash_add(&sum, numbers, sizeof numbers);
+    hash_add_text(&sum, facts->exif.taken);
+    hash_add(&sum, embedding, bytes);
+    return sum.low;
 }

@@ -56,7 +56,7 @@ static bool read_facts(struct picture_facts *facts, sqlite3_stmt *row, size_t by
                                     .exif.orientation = sqlite3_column_int(row, ORIENTATION)};
     strcpy(facts->exif.taken, taken);
     return index_checksum(facts, sqlite3_column_blob(row, EMBEDDING), embedding_bytes) ==
-           (uint32_t)sqlite3_column_int64(row, CHECKSUM);
+           (uint64_t)sqlite3_column_int64(row, CHECKSUM);
 }
 
 /* A photo without a date of its own has its file's, on this machine's clock. */

@@ -26,6 +26,6 @@ int index_not_ours(const struct index *index, struct error *err); /* -1 */
 const char *index_path(sqlite3_stmt *row, int column);
 
 /* Checksum of one row of `pictures`. embedding [bytes] as it is stored; NULL, 0 for a file that is no picture. */
-uint32_t index_checksum(const struct picture_facts *facts, const void *embedding, size_t bytes);
+uint64_t index_checksum(const struct picture_facts *facts, const void *embedding, size_t bytes);
 
 #endif

@@ -142,7 +142,7 @@ static sqlite3_int64 store_picture(struct index *index, const struct picture_fac
     sqlite3_bind_int64(insert, 6, (sqlite3_int64)facts->look);
     if (embedding)
         sqlite3_bind_blob(insert, 7, embedding, (int)bytes, SQLITE_STATIC);
-    sqlite3_bind_int64(insert, 8, index_checksum(facts, embedding, bytes));
+    sqlite3_bind_int64(insert, 8, (sqlite3_int64)index_checksum(facts, embedding, bytes));
     return take_id(index, insert);
 }
 

@@ -8,7 +8,7 @@
 # Other distributions: README.md has the table of package names.
 
 build="build-essential cmake pkg-config ocl-icd-opencl-dev pocl-opencl-icd clinfo libclblast-dev
-       libturbojpeg0-dev libpng-dev libwebp-dev libjansson-dev libutf8proc-dev zlib1g-dev libsqlite3-dev
+       libturbojpeg0-dev libpng-dev libwebp-dev libjansson-dev libutf8proc-dev zlib1g-dev libxxhash-dev libsqlite3-dev
        liblapacke-dev libsentencepiece-dev libchafa-dev libglib2.0-dev libmicrohttpd-dev"
 test="libcmocka-dev curl libopenmpi-dev openmpi-bin"
 demo="python3-venv python3-pip"

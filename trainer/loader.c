@@ -2,6 +2,7 @@
 
 #include "models/images/prefetch.h"
 #include "runtime/util/progress.h"
+#include "runtime/util/random.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -45,9 +46,7 @@ static int next_sample(struct sample *sample, struct loader *loader, struct erro
     struct stream_sample next;
     if (stream_next(&next, data->stream, loader->source.bad, err) != 0)
         return -1;
-    struct hash name = hash_begin();
-    hash_add_text(&name, next.picture);
-    struct pair pair = {.photo = (int)(name.low & INT_MAX), .text = loader->drawn};
+    struct pair pair = {.photo = (int)(random_key(next.picture) & INT_MAX), .text = loader->drawn};
     *sample = (struct sample){pair, next.text, next.picture};
     return 0;
 }

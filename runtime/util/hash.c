@@ -3,26 +3,24 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 struct hash hash_begin(void)
 {
-    return (struct hash){.high = UINT64_C(0x6c62272e07bb0142), .low = UINT64_C(0x62b821756295c58d)};
+    return (struct hash){0};
 }
 
 void hash_add(struct hash *hash, const void *bytes, size_t count)
 {
-    const unsigned char *at = bytes;
-    const unsigned __int128 prime = ((unsigned __int128)1 << 88) + 0x13b;
-    unsigned __int128 state = (unsigned __int128)hash->high << 64 | hash->low;
-    for (size_t i = 0; i < count; i++)
-        state = (state ^ at[i]) * prime;
-    hash->high = (uint64_t)(state >> 64);
-    hash->low = (uint64_t)state;
+    XXH128_hash_t added = XXH3_128bits(bytes, count);
+    const uint64_t both[] = {hash->high, hash->low, added.high64, added.low64};
+    XXH128_hash_t sum = XXH3_128bits(both, sizeof both);
+    *hash = (struct hash){.high = sum.high64, .low = sum.low64};
 }
 
 void hash_add_text(struct hash *hash, const char *text)
 {
-    hash_add(hash, text, strlen(text) + 1);
+    hash_add(hash, text, strlen(text));
 }
 
 void hash_text(char text[HASH_TEXT], struct hash hash)

@@ -1,10 +1,11 @@
-/* A 128-bit FNV-1a hash: names cache entries and recognises content; not meant against an attacker.
+/* A hash of 128 bits over a list of pieces: names cache entries and recognises content; not meant against an attacker.
  *
  *     struct hash h = hash_begin();
  *     hash_add(&h, bytes, count);  hash_add_text(&h, "options");
  *     char name[HASH_TEXT];  hash_text(name, h);          // 32 hex digits
  *
- * Source: Fowler, Noll, Vo; the 128-bit offset basis and prime of RFC 9923's draft.
+ * XXH3 (libxxhash) of each piece, put behind the hash of the pieces before it and hashed again: "ab" and "c" differ
+ * from "a" and "bc". The numbers depend on the machine's byte order.
  */
 #ifndef OCLIP_HASH_H
 #define OCLIP_HASH_H
@@ -19,8 +20,7 @@ enum { HASH_TEXT = 33 };
 
 struct hash hash_begin(void);
 void hash_add(struct hash *hash, const void *bytes, size_t count);
-void hash_add_text(struct hash *hash,
-                   const char *text); /* its terminating zero included: "ab"+"c" differs from "a"+"bc" */
+void hash_add_text(struct hash *hash, const char *text);
 void hash_text(char text[HASH_TEXT], struct hash hash);
 
 #endif

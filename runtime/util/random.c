@@ -7,6 +7,16 @@ struct random random_begin(uint64_t seed)
     return (struct random){seed};
 }
 
+/* As FNV-1a does, over the text and its zero. Changing it changes what a seed stands for. */
+uint64_t random_key(const char *text)
+{
+    uint64_t key = UINT64_C(0x62b821756295c58d);
+    do
+        key = (key ^ (unsigned char)*text) * 0x13b;
+    while (*text++);
+    return key;
+}
+
 uint64_t random_bits(struct random *random)
 {
     uint64_t z = random->state += UINT64_C(0x9e3779b97f4a7c15);

@@ -15,6 +15,7 @@ struct random {
 };
 
 struct random random_begin(uint64_t seed);
+uint64_t random_key(const char *text); /* to have other numbers for each text from one seed: seed ^ random_key(text) */
 uint64_t random_bits(struct random *random);
 double random_uniform(struct random *random); /* in [0, 1) */
 /* [count] numbers of mean 0 and deviation 1, in pairs (Box, Muller 1958) and in float: a model has hundreds of
