@@ -21,6 +21,16 @@ struct buffer *buffer_new(struct device *dev, size_t bytes)
     return buffer;
 }
 
+struct buffer *buffer_over(struct device *dev, const void *memory, size_t bytes)
+{
+    cl_int code;
+    struct buffer *buffer = mem_new(1, sizeof *buffer);
+    *buffer = (struct buffer){.dev = dev, .bytes = bytes, .references = 1};
+    buffer->memory = clCreateBuffer(dev->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, bytes, (void *)memory, &code);
+    opencl_failed(dev, code, "using %zu bytes of the host", bytes);
+    return buffer;
+}
+
 void buffer_guard(struct device *dev)
 {
     dev->pool->guard = GUARD_BYTES;

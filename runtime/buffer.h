@@ -30,6 +30,8 @@ struct buffer {
 };
 
 struct buffer *buffer_new(struct device *dev, size_t bytes);
+struct buffer *buffer_over(struct device *dev, const void *memory,
+                           size_t bytes); /* the host's, read in place: neither freed nor changed until it is dropped */
 struct buffer *buffer_view(struct buffer *parent, size_t offset,
                            size_t bytes);           /* offset: multiple of BUFFER_ALIGNMENT */
 struct buffer *buffer_share(struct buffer *buffer); /* one more reference */

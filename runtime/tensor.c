@@ -1,5 +1,6 @@
 #include "runtime/tensor.h"
 
+#include "runtime/opencl.h"
 #include "runtime/paths.h"
 #include "runtime/upload.h"
 
@@ -72,6 +73,18 @@ struct tensor *tensor_sent(struct device *dev, enum dtype dtype, int ndim, const
         tensor->buffer = buffer_new(dev, tensor_bytes(tensor));
         tensor_upload(tensor, numbers);
     }
+    return tensor;
+}
+
+struct tensor *tensor_over(struct device *dev, enum dtype dtype, int ndim, const int *dim, const void *numbers)
+{
+    if (dev->info.device_class != DEVICE_CPU) {
+        struct tensor *tensor = tensor_new(dev, dtype, ndim, dim);
+        tensor_upload(tensor, numbers);
+        return tensor;
+    }
+    struct tensor *tensor = shape_new(dev, dtype, ndim, dim);
+    tensor->buffer = buffer_over(dev, numbers, tensor_bytes(tensor));
     return tensor;
 }
 

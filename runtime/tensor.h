@@ -37,7 +37,10 @@ struct tensor {
 struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const int *dim);
 struct tensor *
 tensor_sent(struct device *dev, enum dtype dtype, int ndim, const int *dim,
-            const void *numbers);        /* with these, which are on their way ahead if they can be (upload.h) */
+            const void *numbers); /* with these, which are on their way ahead if they can be (upload.h) */
+/* Over numbers of the host, which stay as they are until it is freed: read in place where the device's memory is the
+ * host's, copied elsewhere. */
+struct tensor *tensor_over(struct device *dev, enum dtype dtype, int ndim, const int *dim, const void *numbers);
 void tensor_free(struct tensor *tensor); /* with its gradient; NULL is fine */
 
 void tensor_upload(struct tensor *tensor, const void *numbers);

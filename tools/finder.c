@@ -11,10 +11,13 @@ enum { MORE = 16 /* asked for beyond the top, then */, GROWTH = 4 /* times as ma
 void collection_fill(struct collection *collection, struct device *dev, struct string_list *names, struct photo *photos,
                      float *rows, size_t dim)
 {
-    *collection = (struct collection){
-        .dev = dev, .names = *names, .photos = photos, .search = search_open(dev, rows, names->count, dim), .dim = dim};
+    *collection = (struct collection){.dev = dev,
+                                      .names = *names,
+                                      .photos = photos,
+                                      .rows = rows,
+                                      .search = search_open(dev, rows, names->count, dim),
+                                      .dim = dim};
     *names = (struct string_list){0};
-    free(rows);
 }
 
 void collection_free(struct collection *collection)
@@ -22,6 +25,7 @@ void collection_free(struct collection *collection)
     string_list_free(&collection->names);
     free(collection->photos);
     search_close(collection->search);
+    free(collection->rows);
     *collection = (struct collection){0};
 }
 

@@ -25,7 +25,8 @@ struct collection {
     struct device *dev;
     struct string_list names; /* paths, or the texts themselves */
     struct photo *photos;     // [names.count]; NULL for texts
-    struct search *search;    /* over their embeddings */
+    float *rows;              // [names.count, dim], their embeddings
+    struct search *search;    /* over them */
     size_t dim;
 };
 

@@ -90,8 +90,7 @@ struct search *search_open(struct device *dev, const float *rows, size_t n, size
         struct part *part = &search->parts[p];
         part->first = p * part_rows;
         part->count = n - part->first < part_rows ? n - part->first : part_rows;
-        part->rows = tensor_new(dev, DTYPE_F32, 2, (int[]){(int)part->count, (int)dim});
-        tensor_upload(part->rows, rows + part->first * dim);
+        part->rows = tensor_over(dev, DTYPE_F32, 2, (int[]){(int)part->count, (int)dim}, rows + part->first * dim);
     }
     if (n * dim >= CODED_MIN && dim >= CODED_DIM_MIN)
         make_codes(search, rows);
@@ -102,6 +101,9 @@ void search_close(struct search *search)
 {
     if (!search)
         return;
+    struct error ignored; /* it stays with the device; what matters is that nothing reads the rows any more */
+    int finished = device_finish(search->dev, &ignored);
+    (void)finished;
     for (size_t p = 0; p < search->part_count; p++) {
         tensor_free(search->parts[p].rows);
         row_codes_free(search->parts[p].codes);

@@ -1,6 +1,6 @@
 /* Exact search: the rows with the largest dot product with each query.
  *
- *     struct search *search = search_open(dev, rows, n, dim);            // uploads them once
+ *     struct search *search = search_open(dev, rows, n, dim);            // takes them to the device once
  *     struct hit *hits = mem_new(q * k, sizeof *hits);
  *     if (search_run(hits, search, queries, q, k, &err) != 0) return -1;
  *     for (size_t i = 0; i < k; i++)
@@ -26,8 +26,8 @@
 
 struct search;
 
-/* rows [n, dim]; copied to the device (with their codes, 5 bytes a number), failures of which come back from
- * search_run. */
+/* rows [n, dim] stay the caller's, as they are until search_close: a device whose memory is the host's reads them where
+ * they are, others have a copy. Codes take one byte a number more. Failures come back from search_run. */
 struct search *search_open(struct device *dev, const float *rows, size_t n, size_t dim);
 void search_close(struct search *search); /* NULL is fine */
 

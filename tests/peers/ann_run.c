@@ -87,7 +87,6 @@ int main(int argc, char **argv)
     ann_close(open_timed("make and keep", &gallery, argv[4]));
     struct ann *ann = open_timed("read", &gallery, argv[4]);
     struct search *search = search_open(dev, gallery.rows, n, dim);
-    free(gallery.rows);
     struct hit *wanted = mem_new(QUERIES * BEST, sizeof *wanted), *found = mem_new(QUERIES * BEST, sizeof *found);
     ask(wanted, search, queries, dim);
     printf("exact: %.2f ms a query\n", ask(wanted, search, queries, dim));
@@ -96,6 +95,7 @@ int main(int argc, char **argv)
     printf("approximate: %.2f ms a query, recall@10 %.4f\n", ask(found, search, queries, dim), recall(found, wanted));
     search_close(search);
     device_close(dev);
+    free(gallery.rows);
     free(gallery.photos);
     free(queries);
     free(wanted);
