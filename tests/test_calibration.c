@@ -99,7 +99,9 @@ static void only_what_is_there_is_found(void **state)
     struct collection nothing = make_photos(w, "a bathroom sink", NULL);
     struct calibration first = calibrate(w, &nothing);
     struct collection photos = make_photos(w, "a bathroom sink", first.mean);
-    struct calibration calibration = calibrate(w, &photos);
+    struct calibration calibration = calibrate(w, &photos), again = calibrate(w, &photos);
+    assert_memory_equal(again.mean, first.mean, photos.dim * sizeof *first.mean); /* kept, and the same */
+    assert_true(again.threshold == calibration.threshold);
     struct found found = search(w, &photos, &calibration, "a bathroom sink");
     assert_true(found.count >= 1);
     assert_int_equal(found.items[0].row, PLANTED);
@@ -113,6 +115,7 @@ static void only_what_is_there_is_found(void **state)
     assert_in_range(wrong, 0, 2);
     calibration_free(&first);
     calibration_free(&calibration);
+    calibration_free(&again);
     collection_free(&nothing);
     collection_free(&photos);
 }

@@ -1,6 +1,6 @@
 #include "tools/calibration.h"
 
-#include "tools/query_rows.h"
+#include "tools/kept_rows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -116,6 +116,22 @@ static void take_mean_off(float *rows, float *mean, size_t dim)
     }
 }
 
+/* The same at each start, so they are encoded once for a model.  rows [TEXTS, dim] */
+static int encode_unrelated(float *rows, const struct clip *clip, const struct encode_options *options,
+                            struct error *err)
+{
+    size_t dim = (size_t)clip->embed_dim;
+    struct hash key = clip->fingerprint;
+    for (size_t t = 0; t < TEXTS; t++)
+        hash_add_text(&key, unrelated[t]);
+    if (kept_rows_find(rows, "calibration", key, TEXTS, dim))
+        return 0;
+    if (encode_texts(rows, clip, unrelated, TEXTS, options, err) != 0)
+        return -1;
+    kept_rows_keep("calibration", key, rows, TEXTS, dim);
+    return 0;
+}
+
 int calibration_make(struct calibration *calibration, const struct collection *pictures, const struct clip *clip,
                      const struct encode_options *options, struct error *err)
 {
@@ -123,7 +139,7 @@ int calibration_make(struct calibration *calibration, const struct collection *p
     *calibration = (struct calibration){.mean = mem_new(dim, sizeof *calibration->mean)};
     float *rows = mem_new(TEXTS * dim, sizeof *rows), best[TEXTS]; // [TEXTS, dim], [TEXTS]
     struct hit hits[TEXTS] = {{0}};
-    int result = encode_texts(rows, clip, unrelated, TEXTS, options, err);
+    int result = encode_unrelated(rows, clip, options, err);
     if (result == 0) {
         take_mean_off(rows, calibration->mean, dim);
         result = search_run(hits, pictures->search, rows, TEXTS, pictures->names.count ? 1 : 0, err);

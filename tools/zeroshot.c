@@ -1,14 +1,11 @@
 #include "tools/zeroshot.h"
 
 #include "models/files/templates.h"
-#include "runtime/device.h"
 #include "runtime/util/lines.h"
-#include "runtime/util/npy.h"
+#include "tools/kept_rows.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static double length_of(const float *row, size_t dim)
 {
@@ -47,44 +44,18 @@ static int encode_classes(float *rows, const struct clip *clip, const struct str
     return result;
 }
 
-/* ---- the cache ---- */
-
-static char *cache_path(const struct clip *clip, const struct string_list *classes, const struct string_list *templates,
-                        const char *folder)
+/* What the classes' rows depend on. */
+static struct hash key_of(const struct clip *clip, const struct string_list *classes,
+                          const struct string_list *templates)
 {
-    struct hash hash = clip->fingerprint;
+    struct hash key = clip->fingerprint;
     const struct string_list *const lists[] = {classes, templates};
     for (int l = 0; l < 2; l++) {
-        hash_add(&hash, &lists[l]->count, sizeof lists[l]->count);
+        hash_add(&key, &lists[l]->count, sizeof lists[l]->count);
         for (size_t i = 0; i < lists[l]->count; i++)
-            hash_add_text(&hash, lists[l]->items[i]);
+            hash_add_text(&key, lists[l]->items[i]);
     }
-    char name[HASH_TEXT];
-    hash_text(name, hash);
-    return mem_format("%s/%s.npy", folder, name);
-}
-
-static bool load_cached(float *rows, const char *path, size_t classes, size_t dim)
-{
-    struct npy npy;
-    struct error ignored;
-    if (!file_exists(path) || npy_read(&npy, path, &ignored) != 0)
-        return false;
-    bool fits = npy.ndim == 2 && npy.shape[0] == (long)classes && npy.shape[1] == (long)dim;
-    for (size_t c = 0; fits && c < classes; c++) /* damage hardly keeps a row's length */
-        fits = fabs(length_of(npy.data + c * dim, dim) - 1) < 1e-3;
-    if (fits)
-        memcpy(rows, npy.data, classes * dim * sizeof *rows);
-    npy_free(&npy);
-    return fits;
-}
-
-/* A cache that cannot be written costs only time. */
-static void keep_cached(const char *path, const char *folder, const float *rows, size_t classes, size_t dim)
-{
-    struct error err;
-    if (file_make_folders(folder, &err) != 0 || npy_write(path, rows, 2, (long[]){(long)classes, (long)dim}, &err) != 0)
-        fprintf(stderr, "oclip: class embeddings are not cached: %s\n", err.text);
+    return key;
 }
 
 /* ---- the whole ---- */
@@ -94,26 +65,23 @@ int zeroshot_open(struct zeroshot *zeroshot, const struct clip *clip, const char
 {
     *zeroshot = (struct zeroshot){0};
     struct string_list templates = {0};
-    char *folder = device_cache_folder("classes"), *path = NULL;
     int result = -1;
     if (lines_read(&zeroshot->classes, classes_path, LINES_FILLED, err) != 0 ||
         templates_read(&templates, templates_path, err) != 0)
         goto done;
     size_t count = zeroshot->classes.count, dim = (size_t)clip->embed_dim;
     zeroshot->rows = mem_new(count * dim, sizeof *zeroshot->rows);
-    path = cache_path(clip, &zeroshot->classes, &templates, folder);
+    struct hash key = key_of(clip, &zeroshot->classes, &templates);
     result = 0;
-    if (load_cached(zeroshot->rows, path, count, dim))
+    if (kept_rows_find(zeroshot->rows, "classes", key, count, dim))
         goto done;
     result = encode_classes(zeroshot->rows, clip, &zeroshot->classes, &templates, options, err);
     if (result == 0)
-        keep_cached(path, folder, zeroshot->rows, count, dim);
+        kept_rows_keep("classes", key, zeroshot->rows, count, dim);
 done:
     if (result != 0)
         zeroshot_close(zeroshot);
     string_list_free(&templates);
-    free(folder);
-    free(path);
     return result;
 }
 
