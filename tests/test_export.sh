@@ -15,7 +15,8 @@ export_() {
 
 mkdir -p "$scratch/photos/sub folder"
 export_ 6 --format npy --out "$scratch/nothing"
-grep -q "no pictures in its index" "$scratch/err" || complain "an empty index: $(cat "$scratch/err")"
+grep -q "has no index" "$scratch/err" || complain "a folder never searched: $(cat "$scratch/err")"
+[ ! -e "$scratch/photos/.oclip.sqlite" ] || complain "export made an index"
 
 head -n 25 "$data/sample/captions.csv" >"$scratch/pairs.csv"
 "$trainer" --out "$scratch" --name run --model tiny --image-root "$data/sample/images" --train-data "$scratch/pairs.csv" \

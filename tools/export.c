@@ -71,7 +71,7 @@ static int check_rows(const struct gallery *gallery, struct error *err)
 static int load(struct gallery *gallery, const struct settings *s, struct error *err)
 {
     struct index *index;
-    if (index_open(&index, s->gallery.folder, s->gallery.index, false, err) != 0)
+    if (index_open_made(&index, s->gallery.folder, s->gallery.index, err) != 0)
         return -1;
     int result = index_load(gallery, index, NULL, &s->gallery.filter, err);
     index_close(index);

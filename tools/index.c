@@ -80,6 +80,17 @@ int index_open(struct index **out, const char *folder, const char *file, bool re
     return 0;
 }
 
+int index_open_made(struct index **out, const char *folder, const char *file, struct error *err)
+{
+    char *path = file ? mem_format("%s", file) : usual_file(folder);
+    bool is_made = path && file_exists(path);
+    free(path);
+    if (file_is_folder(folder) && !is_made)
+        return error_set(err, EXIT_BAD_DATA, "%s: has no index; tools/retrieve --gallery %s makes it",
+                         file ? file : folder, folder);
+    return index_open(out, folder, file, false, err);
+}
+
 void index_close(struct index *index)
 {
     if (!index)

@@ -44,6 +44,8 @@ struct index_changes {
 /* file: NULL for the usual place. rebuild: removes what stands there. A file that is no index, or a broken one, is an
  * error that says so (EXIT_BAD_DATA). */
 int index_open(struct index **out, const char *folder, const char *file, bool rebuild, struct error *err) MUST_CHECK;
+/* The same for one that somebody has made; where there is none, none is made. */
+int index_open_made(struct index **out, const char *folder, const char *file, struct error *err) MUST_CHECK;
 void index_close(struct index *index); /* NULL is fine */
 
 /* Brings the index up to date. A folder without pictures is an error; a picture that cannot be read is a line on
