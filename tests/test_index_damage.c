@@ -66,6 +66,22 @@ static void a_damaged_index_is_refused_and_can_be_rebuilt(void **state)
     assert_refused(w, "newer oclip");
 }
 
+static void a_strangers_file_is_never_removed(void **state)
+{
+    struct world *w = *state;
+    struct index *index;
+    char *path = scratch_file(w->gallery, "notes.txt", "dear diary", 10), *text;
+    size_t bytes;
+    for (int rebuild = 0; rebuild < 2; rebuild++) {
+        assert_int_equal(index_open(&index, w->gallery, path, rebuild, &w->err), -1);
+        assert_int_equal(w->err.code, EXIT_BAD_DATA);
+        assert_int_equal(file_read(&text, &bytes, path, 100, &w->err), 0);
+        assert_string_equal(text, "dear diary");
+        free(text);
+    }
+    free(path);
+}
+
 /* The row that `gallery` has for the path of row i of `other`, NULL for none. */
 static const float *row_of(const struct gallery *gallery, const struct gallery *other, size_t i)
 {
@@ -156,6 +172,7 @@ int main(void)
         GALLERY_TEST(an_interrupted_update_goes_on),
         GALLERY_TEST(a_killed_writer_leaves_the_index_whole),
         GALLERY_TEST(a_damaged_index_is_refused_and_can_be_rebuilt),
+        GALLERY_TEST(a_strangers_file_is_never_removed),
         GALLERY_TEST(no_damage_gives_a_wrong_row),
         GALLERY_TEST(an_index_that_cannot_be_written_is_used_as_it_is),
         GALLERY_TEST(a_database_of_another_program_is_left_alone),

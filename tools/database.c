@@ -183,6 +183,18 @@ bool database_can_write(const char *path)
     return can;
 }
 
+bool database_is_ours(const char *path)
+{
+    static const unsigned char id[] = {APPLICATION_ID >> 24, APPLICATION_ID >> 16 & 0xff, APPLICATION_ID >> 8 & 0xff,
+                                       APPLICATION_ID & 0xff}; /* where SQLite's format has it */
+    unsigned char head[72];
+    FILE *file = fopen(path, "rb");
+    bool ours = file && fread(head, sizeof head, 1, file) == 1 && memcmp(head + 68, id, sizeof id) == 0;
+    if (file)
+        fclose(file);
+    return ours;
+}
+
 void database_close(struct database *db)
 {
     sqlite3_close(db->handle);

@@ -42,6 +42,9 @@ void database_remove(const char *path); /* the file and its journal */
 /* Whether the file, or one yet to be made, and its journal beside it can be written. */
 bool database_can_write(const char *path);
 
+/* Whether a file that is there says that it is a database of oclip's. */
+bool database_is_ours(const char *path);
+
 /* The first failure, if any. */
 int database_check(const struct database *db, struct error *err) MUST_CHECK;
 

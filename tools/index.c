@@ -53,6 +53,9 @@ static char *usual_file(const char *gallery)
 static int open_database(struct index *index, const char *path, bool is_wish, bool rebuild, struct error *err)
 {
     bool exists = path && file_exists(path);
+    if (rebuild && is_wish && exists && !database_is_ours(path))
+        return error_set(err, EXIT_BAD_DATA,
+                         "%s: not an index, so --rebuild leaves it; delete it, or name another with --index", path);
     if (path && (database_can_write(path) || (is_wish && !exists))) {
         if (rebuild)
             database_remove(path);
