@@ -66,6 +66,7 @@ static void search_case(struct device *dev, size_t n, size_t dim, size_t q, size
 {
     float *rows = small_integers(n * dim, n), *queries = small_integers(q * dim, 3);
     struct search *search = search_open(dev, rows, n, dim);
+    search_prepare(search);
     assert_best(search, rows, n, dim, queries, q, k);
     search_close(search);
     free(rows);
@@ -180,6 +181,7 @@ static void hard_rows_on(struct device *dev)
         for (size_t r = 0; r < HARD_ROWS; r++)
             fills[f](rows + r * HARD_DIM, &random, r);
         struct search *search = search_open(dev, rows, HARD_ROWS, HARD_DIM);
+        search_prepare(search);
         for (size_t i = 0; i < sizeof ks / sizeof *ks; i++)
             assert_best(search, rows, HARD_ROWS, HARD_DIM, queries, 3, ks[i]);
         search_close(search);
@@ -199,6 +201,7 @@ static void hard_queries_on(struct device *dev)
     static const float factors[] = {0, 0x1p-60f, 0x1p-39f, 0x1p50f, 0x1p70f, NAN, INFINITY};
     float *rows = small_integers((size_t)HARD_ROWS * HARD_DIM, 5); // [HARD_ROWS, HARD_DIM]
     struct search *search = search_open(dev, rows, HARD_ROWS, HARD_DIM);
+    search_prepare(search);
     for (size_t f = 0; f < sizeof factors / sizeof *factors; f++) {
         float *query = small_integers(HARD_DIM, 6);
         for (int i = 0; i < HARD_DIM; i++)
@@ -234,7 +237,7 @@ static void rounded_sums_on(struct device *dev)
         for (size_t i = r * DIM; i < (r + 1) * DIM; i++)
             rows[i] /= sqrtf(squares);
     }
-    struct search *search = search_open(dev, rows, N, DIM);
+    struct search *search = search_open(dev, rows, N, DIM); /* the first of the few is asked without codes */
     struct hit *few = mem_new(FEW, sizeof *few), *many = mem_new(MANY, sizeof *many);
     for (size_t query = 0; query < 20; query++) {
         const float *row = rows + query * 997 * DIM;

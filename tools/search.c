@@ -19,7 +19,7 @@ enum {
 struct part {
     size_t first, count;
     struct tensor *rows;     // [count, dim]
-    struct row_codes *codes; /* NULL where the rows are too few */
+    struct row_codes *codes; /* NULL where the rows are too few, or not asked often */
 };
 
 struct search {
@@ -27,6 +27,8 @@ struct search {
     size_t n, dim, part_rows, part_count, slices;
     struct ann *ann;       /* or NULL */
     struct part *parts;    // [part_count]; all but the last of part_rows rows, which are whole slices
+    const float *rows;     // [n, dim], the caller's
+    bool was_asked;        /* a few queries, before */
     struct tensor *upper;  // [slices, SLICE]
     struct tensor *bounds; // [slices, 2]; both NULL where no part has codes
 };
@@ -66,11 +68,14 @@ static float *make_centre(const float *rows, size_t n, size_t dim)
     return centre;
 }
 
-static void make_codes(struct search *search, const float *rows)
+/* Takes as long as reading all rows some times over, so a single search does without. */
+void search_prepare(struct search *search)
 {
+    if (search->upper || search->n * search->dim < CODED_MIN || search->dim < CODED_DIM_MIN)
+        return;
     search->upper = tensor_new(search->dev, DTYPE_F32, 2, (int[]){(int)search->slices, SLICE});
     search->bounds = tensor_new(search->dev, DTYPE_F32, 2, (int[]){(int)search->slices, 2});
-    float *mean = make_centre(rows, search->n, search->dim); // [dim]
+    float *mean = make_centre(search->rows, search->n, search->dim); // [dim]
     struct row_vector centre = upload_vector(search->dev, mean, search->dim);
     for (size_t p = 0; p < search->part_count; p++)
         search->parts[p].codes = row_codes_new(search->parts[p].rows, &centre);
@@ -82,7 +87,7 @@ struct search *search_open(struct device *dev, const float *rows, size_t n, size
 {
     struct search *search = mem_new(1, sizeof *search);
     size_t part_slices = PART_BYTES / (dim * sizeof *rows * SLICE), part_rows = (part_slices ? part_slices : 1) * SLICE;
-    *search = (struct search){.dev = dev, .n = n, .dim = dim, .part_rows = part_rows};
+    *search = (struct search){.dev = dev, .n = n, .dim = dim, .part_rows = part_rows, .rows = rows};
     search->slices = (n + SLICE - 1) / SLICE;
     search->part_count = (n + part_rows - 1) / part_rows;
     search->parts = mem_new(search->part_count, sizeof *search->parts);
@@ -92,8 +97,6 @@ struct search *search_open(struct device *dev, const float *rows, size_t n, size
         part->count = n - part->first < part_rows ? n - part->first : part_rows;
         part->rows = tensor_over(dev, DTYPE_F32, 2, (int[]){(int)part->count, (int)dim}, rows + part->first * dim);
     }
-    if (n * dim >= CODED_MIN && dim >= CODED_DIM_MIN)
-        make_codes(search, rows);
     return search;
 }
 
@@ -221,8 +224,11 @@ static void run_few(struct hit *hits, struct search *search, const float *querie
 
 static void run_exact(struct hit *hits, struct search *search, const float *queries, size_t q, size_t k)
 {
-    bool coded = search->upper && k <= search->slices / 4; /* beyond, the k-th slice would tell little */
-    (coded && q <= ROW_SCORES_FEW ? run_few : run_block)(hits, search, queries, q, k);
+    bool few = q <= ROW_SCORES_FEW && k <= search->slices / 4; /* beyond, the k-th slice would tell little */
+    if (few && search->was_asked)
+        search_prepare(search);
+    search->was_asked |= few;
+    (few && search->upper ? run_few : run_block)(hits, search, queries, q, k);
 }
 
 /* Scores what the approximate index proposes; where it proposes nothing, all rows. */

@@ -11,7 +11,8 @@
  * search gives the same answer each time. A score that is not a number counts as -infinity.
  *
  * A few queries of many rows first read the rows as one byte a number (runtime/ops/row_codes.h), which takes a quarter
- * of the time and leaves a few rows to look at. The answer is that of float32 scores of all rows, always:
+ * of the time and leaves a few rows to look at. Those codes are made when such queries come for the second time. The
+ * answer is that of float32 scores of all rows, always:
  * The k-th largest of the slices' highest lower bounds, the threshold, is reached by k rows at least, one in each of k
  * slices; so the k best scores are all at or above it. A row with such a score has an upper bound at or above the
  * threshold too, and every row that has one gets its float32 score, from the code that scores all rows otherwise. (The
@@ -30,6 +31,9 @@ struct search;
  * they are, others have a copy. Codes take one byte a number more. Failures come back from search_run. */
 struct search *search_open(struct device *dev, const float *rows, size_t n, size_t dim);
 void search_close(struct search *search); /* NULL is fine */
+
+/* Makes the codes that a second search for few queries would make: for those who expect many. */
+void search_prepare(struct search *search);
 
 /* From now on only the rows that this index proposes are scored, where it can propose some. Takes it over; NULL: as
  * before. */

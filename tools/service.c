@@ -290,6 +290,7 @@ static void *work(void *argument)
                                   &service->options.encode, &err) == 0;
     if (!works)
         fail(service, &err);
+    search_prepare(service->options.pictures->search);
     for (size_t n; (n = take_batch(asks, service)) > 0;) {
         if (works && answer(service, asks, n, &err) != 0) {
             works = false;
