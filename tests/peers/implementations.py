@@ -5,7 +5,7 @@
 DIR holds the .so files of Intel's CPU runtime and an .icd file that names libintelocl.so (CONTRIBUTING.md says how to
 make it). PoCL is run twice: once with the kernels' CPU form, once with that for GPUs. An implementation that is not
 there is named and left out. All start from the same weights, random ones of a small model that transformers writes (for
-rusticl `--model tiny`, the trainer's own, takes a day), and train it with a warm-up, as one does. Ends with 1 if two
+rusticl `--model tiny`, the trainer's own, takes hours), and train it with a warm-up, as one does. Ends with 1 if two
 losses of a step differ by more than 1e-3.
 """
 import argparse
