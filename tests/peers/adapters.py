@@ -11,8 +11,6 @@ moved them.
 import argparse
 import json
 import pathlib
-import subprocess
-import sys
 import tempfile
 
 import numpy as np
@@ -21,7 +19,7 @@ import torch
 from open_clip.tokenizer import default_bpe
 from peft import PeftModel
 from PIL import Image
-from reference import read_captions
+from reference import call, first_pairs
 from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPConfig, CLIPModel
@@ -74,12 +72,6 @@ CASES = {"transformers' CLIPModel": (hf_clip, run_hf, ["--lora-targets", "qkv,ou
          "open_clip with a timm tower": (timm_clip, run_open_clip, ["--lora-targets", "qkv,fc2", "--lock-text"])}
 
 
-def call(*command):
-    run = subprocess.run([str(word) for word in command], stderr=subprocess.PIPE, text=True)
-    if run.returncode != 0:
-        sys.exit(f"{command[0]} failed with {run.returncode}:\n{run.stderr}")
-
-
 def embed(model, run, pictures, ids):
     with torch.inference_mode():
         return [nn.functional.normalize(x, dim=-1).numpy() for x in run(model.eval(), pictures, ids)]
@@ -118,7 +110,7 @@ def main():
     parser.add_argument("build", type=pathlib.Path)
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    pairs = [(path, texts[0]) for path, texts in read_captions(arguments.data.resolve()).items()][:16]
+    pairs = first_pairs(arguments.data, 16)
     for name in CASES:
         with tempfile.TemporaryDirectory() as folder:
             compare(name, pairs, arguments, pathlib.Path(folder))

@@ -11,13 +11,10 @@ softmax does not see them, so their gradient is rounding alone, of which Adam ma
 """
 import argparse
 import copy
-import csv
 import itertools
 import json
 import math
 import pathlib
-import subprocess
-import sys
 import tempfile
 
 import open_clip
@@ -25,7 +22,7 @@ import torch
 from open_clip.tokenizer import default_bpe
 from open_clip_train.scheduler import cosine_lr
 from PIL import Image
-from reference import read_captions
+from reference import call, first_pairs, write_pairs
 from safetensors.torch import load_file, save_file
 
 RATE, DECAY, BETAS, EPS = 5e-4, 0.2, (0.9, 0.98), 1e-6  # open_clip's defaults for ViTs
@@ -44,17 +41,10 @@ def write_model(folder, model, config):
     (folder / merges.name).write_bytes(merges.read_bytes())
 
 
-def call(*command):
-    run = subprocess.run([str(word) for word in command], stderr=subprocess.PIPE, text=True)
-    if run.returncode != 0:
-        sys.exit(f"{command[0]} failed with {run.returncode}:\n{run.stderr}")
-
-
 def run_trainer(scratch, start, pairs, arguments):
     """The losses of the steps, and the weights after them."""
     table = scratch / "pairs.csv"
-    with open(table, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("image", "caption"), *pairs])
+    write_pairs(table, pairs)
     command = [arguments.build / "trainer", "--model", start, "--train-data", table, "--val-split", "0", "--no-shuffle",
                "--dropout", "0", "--batch-size", arguments.batch_size, "--epochs", "1", "--lr", RATE,
                "--warmup", arguments.warmup, "--wd", DECAY, "--beta2", BETAS[1], "--eps", EPS, "--out", scratch,
@@ -144,10 +134,7 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     torch.manual_seed(0)
-    captions = read_captions(arguments.data.resolve())
-    pairs = [(path, texts[0]) for path, texts in captions.items()][:arguments.steps * arguments.batch_size]
-    if len(pairs) < arguments.steps * arguments.batch_size:
-        sys.exit(f"{arguments.data} has {len(pairs)} photos, too few for {arguments.steps} steps")
+    pairs = first_pairs(arguments.data, arguments.steps * arguments.batch_size)
     config = TOY if arguments.size == "toy" else open_clip.get_model_config("ViT-B-32")
     model = open_clip.CLIP(**config)
     with tempfile.TemporaryDirectory() as folder:

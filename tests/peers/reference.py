@@ -1,6 +1,8 @@
 """The real towers in PyTorch, with pictures and texts prepared as their folders say. What the peer scripts share."""
 import csv
 import pathlib
+import subprocess
+import sys
 
 import torch
 from PIL import Image
@@ -25,6 +27,27 @@ def read_captions(data):
         for row in csv.DictReader(file):
             captions.setdefault(str(pathlib.Path(data, "images", row["image"])), []).append(row["caption"])
     return captions
+
+
+def first_pairs(data, count):
+    """[(path of a photo, its first caption)] of the first `count` photos; ends the script where there are fewer."""
+    pairs = [(path, texts[0]) for path, texts in read_captions(pathlib.Path(data).resolve()).items()][:count]
+    if len(pairs) < count:
+        sys.exit(f"{data} has {len(pairs)} photos; {count} are needed")
+    return pairs
+
+
+def write_pairs(table, pairs):
+    """As --train-data reads them."""
+    with open(table, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("image", "caption"), *pairs])
+
+
+def call(*command):
+    """Runs one of oclip's programs; ends the script, with what it said, where it fails."""
+    run = subprocess.run([str(word) for word in command], stderr=subprocess.PIPE, text=True)
+    if run.returncode != 0:
+        sys.exit(f"{command[0]} failed with {run.returncode}:\n{run.stderr}")
 
 
 def load_square(path):

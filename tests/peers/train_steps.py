@@ -6,18 +6,15 @@ DATA holds captions.csv and images/. Both programs start from a dual encoder tha
 the same rates; neither drops anything out. Prints both lists of losses and the largest difference.
 """
 import argparse
-import csv
 import json
 import math
 import pathlib
 import re
-import subprocess
-import sys
 import tempfile
 import time
 
 import torch
-from reference import ImageTower, TextTower, in_batches, read_captions
+from reference import ImageTower, TextTower, call, first_pairs, in_batches, write_pairs
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -69,17 +66,14 @@ def write_start(folder, model, arguments):
 
 def run_trainer(scratch, start, pairs, arguments):
     table = scratch / "pairs.csv"
-    with open(table, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("image", "caption"), *pairs])
+    write_pairs(table, pairs)
     locks = {"none": [], "image": ["--lock-image"], "text": ["--lock-text"], "both": ["--lock-image", "--lock-text"]}
     command = [arguments.trainer, "--model", start, "--train-data", table, "--val-split", "0", "--no-shuffle",
                "--dropout", "0", "--batch-size", arguments.batch_size, "--max-steps", arguments.steps, "--epochs", "1",
                "--lr-scheduler", "const", "--lr-image", RATE_TOWER, "--lr-text", RATE_TOWER, "--lr-head", RATE_HEAD,
                "--wd", DECAY, "--beta2", BETAS[1], "--eps", EPS, "--log-every-n-steps", "1", "--out", scratch,
                "--name", "run", *locks[arguments.lock]]
-    run = subprocess.run([str(word) for word in command], stderr=subprocess.PIPE, text=True)
-    if run.returncode != 0:
-        sys.exit(f"trainer failed with {run.returncode}:\n{run.stderr}")
+    call(*command)
     return [float(loss) for loss in re.findall(r" step \d+ loss (\S+)", (scratch / "run" / "out.log").read_text())]
 
 
@@ -130,10 +124,7 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     torch.manual_seed(0)
-    captions = read_captions(arguments.data.resolve())
-    pairs = [(path, texts[0]) for path, texts in captions.items()][:arguments.steps * arguments.batch_size]
-    if len(pairs) < arguments.steps * arguments.batch_size:
-        sys.exit(f"{arguments.data} has {len(pairs)} photos, too few for {arguments.steps} steps")
+    pairs = first_pairs(arguments.data, arguments.steps * arguments.batch_size)
     model = DualEncoder(arguments.dino, arguments.minilm)
     with tempfile.TemporaryDirectory() as folder:
         start = pathlib.Path(folder, "start")
