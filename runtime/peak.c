@@ -20,12 +20,11 @@ int peak_measure(struct peak *peak, struct device *dev, struct error *err)
 {
     size_t group = (size_t)device_group_size(dev), groups = (size_t)device_info(dev)->units * (group > 1 ? 32 : 64);
     struct tensor *out = tensor_new(dev, DTYPE_F32, 1, (int[]){(int)(groups * group)});
-    struct tensor *from = tensor_new(dev, DTYPE_F32, 1, (int[]){COPIED});
+    struct tensor *from = tensor_zeros(dev, DTYPE_F32, 1, (int[]){COPIED});
     struct tensor *to = tensor_new(dev, DTYPE_F32, 1, (int[]){COPIED});
     double operations = 2.0 * CHAINS * STEPS * device_vector_width(dev) * (double)(groups * group);
     double bytes = 2.0 * COPIED * sizeof(float);
     *peak = (struct peak){0};
-    buffer_zero(from->buffer, 0, tensor_bytes(from));
     int result = 0;
     for (int run = 0; run <= RUNS && result == 0; run++) { /* the first builds the kernels */
         double start = clock_seconds();

@@ -64,6 +64,13 @@ struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const 
     return tensor;
 }
 
+struct tensor *tensor_zeros(struct device *dev, enum dtype dtype, int ndim, const int *dim)
+{
+    struct tensor *tensor = tensor_new(dev, dtype, ndim, dim);
+    buffer_zero(tensor->buffer, 0, tensor_bytes(tensor));
+    return tensor;
+}
+
 struct tensor *tensor_sent(struct device *dev, enum dtype dtype, int ndim, const int *dim, const void *numbers)
 {
     struct tensor *tensor = shape_new(dev, dtype, ndim, dim);

@@ -35,6 +35,7 @@ struct tensor {
 };
 
 struct tensor *tensor_new(struct device *dev, enum dtype dtype, int ndim, const int *dim);
+struct tensor *tensor_zeros(struct device *dev, enum dtype dtype, int ndim, const int *dim);
 struct tensor *
 tensor_sent(struct device *dev, enum dtype dtype, int ndim, const int *dim,
             const void *numbers); /* with these, which are on their way ahead if they can be (upload.h) */

@@ -115,8 +115,7 @@ static struct tensor *prepared(struct tensor *tensor, bool parameter)
     }
     tensor->needs_grad = true;
     if (parameter) {
-        tensor->grad = tensor_new(tensor->dev, DTYPE_F32, tensor->ndim, tensor->dim);
-        buffer_zero(tensor->grad->buffer, 0, tensor_bytes(tensor));
+        tensor->grad = tensor_zeros(tensor->dev, DTYPE_F32, tensor->ndim, tensor->dim);
     }
     return tensor;
 }

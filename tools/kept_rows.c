@@ -3,6 +3,7 @@
 #include "runtime/device.h"
 #include "runtime/util/file.h"
 #include "runtime/util/npy.h"
+#include "tools/row_length.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,14 +18,6 @@ static char *path_of(const char *folder, struct hash key)
     return mem_format("%s/%s.npy", folder, name);
 }
 
-static double length_of(const float *row, size_t dim)
-{
-    double squares = 0;
-    for (size_t i = 0; i < dim; i++)
-        squares += (double)row[i] * (double)row[i];
-    return sqrt(squares);
-}
-
 bool kept_rows_find(float *rows, const char *subfolder, struct hash key, size_t n, size_t dim)
 {
     struct npy npy;
@@ -37,7 +30,7 @@ bool kept_rows_find(float *rows, const char *subfolder, struct hash key, size_t 
         return false;
     bool fits = npy.ndim == 2 && npy.shape[0] == (long)n && npy.shape[1] == (long)dim;
     for (size_t r = 0; fits && r < n; r++) /* damage hardly keeps a row's length */
-        fits = fabs(length_of(npy.data + r * dim, dim) - 1) < 1e-3;
+        fits = fabs(row_length(npy.data + r * dim, dim) - 1) < 1e-3;
     if (fits)
         memcpy(rows, npy.data, n * dim * sizeof *rows);
     npy_free(&npy);

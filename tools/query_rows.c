@@ -1,5 +1,7 @@
 #include "tools/query_rows.h"
 
+#include "tools/row_length.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,10 +42,7 @@ static void terms_free(struct terms *terms)
 
 bool query_scale_to_unit(float *sum, size_t dim)
 {
-    double squares = 0;
-    for (size_t i = 0; i < dim; i++)
-        squares += (double)sum[i] * (double)sum[i];
-    double length = sqrt(squares);
+    double length = row_length(sum, dim);
     bool points = isfinite(length) && length > shortest;
     for (size_t i = 0; points && i < dim; i++)
         sum[i] = (float)((double)sum[i] / length);

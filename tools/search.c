@@ -2,6 +2,7 @@
 
 #include "runtime/ops/row_codes.h"
 #include "runtime/ops/row_scores.h"
+#include "tools/row_length.h"
 
 #include <float.h>
 #include <math.h>
@@ -36,18 +37,14 @@ struct search {
 /* |vector|, rounded up. */
 static double length_of(const float *vector, size_t dim)
 {
-    double squares = 0;
-    for (size_t i = 0; i < dim; i++)
-        squares += (double)vector[i] * (double)vector[i];
-    return sqrt(squares) * (1 + FLT_EPSILON);
+    return row_length(vector, dim) * (1 + FLT_EPSILON);
 }
 
 /* The caller frees its numbers. */
 static struct row_vector upload_vector(struct device *dev, const float *vector, size_t dim)
 {
     int pitch = row_codes_pitch((int)dim);
-    struct tensor *numbers = tensor_new(dev, DTYPE_F32, 1, &pitch);
-    buffer_zero(numbers->buffer, 0, tensor_bytes(numbers));
+    struct tensor *numbers = tensor_zeros(dev, DTYPE_F32, 1, &pitch);
     buffer_upload(numbers->buffer, 0, vector, dim * sizeof *vector);
     return (struct row_vector){.numbers = numbers, .length = (float)length_of(vector, dim)};
 }

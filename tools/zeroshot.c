@@ -3,21 +3,14 @@
 #include "models/files/templates.h"
 #include "runtime/util/lines.h"
 #include "tools/kept_rows.h"
+#include "tools/row_length.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-static double length_of(const float *row, size_t dim)
-{
-    double sum = 0;
-    for (size_t j = 0; j < dim; j++)
-        sum += (double)row[j] * (double)row[j];
-    return sqrt(sum);
-}
-
 static void normalise(float *row, size_t dim)
 {
-    float factor = (float)(1 / fmax(length_of(row, dim), 1e-12));
+    float factor = (float)(1 / fmax(row_length(row, dim), 1e-12));
     for (size_t j = 0; j < dim; j++)
         row[j] *= factor;
 }

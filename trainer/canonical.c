@@ -27,9 +27,7 @@ static void add_products(struct tensor *sum, struct tensor *a, struct tensor *b)
 
 static struct tensor *zeros(struct device *dev, size_t rows, size_t columns)
 {
-    struct tensor *sum = tensor_new(dev, DTYPE_F32, 2, (int[]){(int)rows, (int)columns});
-    buffer_zero(sum->buffer, 0, tensor_bytes(sum));
-    return sum;
+    return tensor_zeros(dev, DTYPE_F32, 2, (int[]){(int)rows, (int)columns});
 }
 
 static struct tensor *gather(struct device *dev, const struct canonical_side *side, size_t first, size_t count)

@@ -51,9 +51,7 @@ struct problem {
 
 static struct tensor *zeros(struct device *dev, int rows, int width)
 {
-    struct tensor *tensor = tensor_new(dev, DTYPE_F32, 2, (int[]){rows, width});
-    buffer_zero(tensor->buffer, 0, tensor_bytes(tensor));
-    return tensor;
+    return tensor_zeros(dev, DTYPE_F32, 2, (int[]){rows, width});
 }
 
 static struct problem problem_new(struct device *dev, int head_dim)

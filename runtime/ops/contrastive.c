@@ -155,8 +155,7 @@ static void contrastive_backward(struct tape *tape, const struct node *node)
     int batch = node->saved[LSE]->dim[1], add_image, add_text, accumulate;
     struct tensor *dimage = tape_grad(tape, node->saved[IMAGE], &add_image);
     struct tensor *dtext = tape_grad(tape, node->saved[TEXT], &add_text);
-    struct tensor *scale_parts = tensor_new(dev, DTYPE_F32, 1, &batch);
-    buffer_zero(scale_parts->buffer, 0, tensor_bytes(scale_parts)); /* other ranks' rows stay so */
+    struct tensor *scale_parts = tensor_zeros(dev, DTYPE_F32, 1, &batch); /* other ranks' rows stay so */
     struct pair_sides sides = sides_of(node);
     struct pair_blocks block = pair_blocks_begin(&sides, true);
     while (pair_blocks_next(&block)) {

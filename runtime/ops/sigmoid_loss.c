@@ -21,14 +21,6 @@ static struct pair_sides sides_of(const struct node *node)
                                node->integer[0]};
 }
 
-/* For a part from each row; those of other ranks stay zero.  [batch] */
-static struct tensor *new_parts(struct device *dev, int batch)
-{
-    struct tensor *parts = tensor_new(dev, DTYPE_F32, 1, &batch);
-    buffer_zero(parts->buffer, 0, tensor_bytes(parts));
-    return parts;
-}
-
 static void sigmoid_loss_backward(struct tape *tape, const struct node *node)
 {
     struct device *dev = tape_device(tape);
@@ -37,7 +29,8 @@ static void sigmoid_loss_backward(struct tape *tape, const struct node *node)
     int batch = node->saved[ALL_IMAGE]->dim[0], add_image, add_text;
     struct tensor *dimage = tape_grad(tape, node->saved[IMAGE], &add_image);
     struct tensor *dtext = tape_grad(tape, node->saved[TEXT], &add_text);
-    struct tensor *scale_parts = new_parts(dev, batch), *bias_parts = new_parts(dev, batch);
+    struct tensor *scale_parts = tensor_zeros(dev, DTYPE_F32, 1, &batch); /* from each row; other ranks' stay so */
+    struct tensor *bias_parts = tensor_zeros(dev, DTYPE_F32, 1, &batch);
     struct pair_sides sides = sides_of(node);
     struct pair_blocks block = pair_blocks_begin(&sides, true);
     while (pair_blocks_next(&block)) {
