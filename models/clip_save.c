@@ -316,13 +316,12 @@ int clip_save_lora(const struct clip *clip, const char *folder, const char *base
     layout_collect_updates(&list, clip->arena, text, "text", clip->text.config.blocks.layers, text->prefixes[0]);
     if (list.count == 0)
         return 0;
-    layout_collect(&list, clip->arena, head, "image_head", 1, "base_model.model.visual_projection.", STORED_F32);
-    layout_collect(&list, clip->arena, head, "text_head", 1, "base_model.model.text_projection.", STORED_F32);
-    json_t *saved = heads ? json_pack("[s, s]", "visual_projection", "text_projection") : json_null();
+    layout_collect(&list, clip->arena, head, "image_head", 1, LORA_PREFIX "visual_projection.", STORED_F32);
+    layout_collect(&list, clip->arena, head, "text_head", 1, LORA_PREFIX "text_projection.", STORED_F32);
     int result = device_finish(clip->dev, err); /* numbers of a failed device are never written */
     if (result == 0)
-        result = lora_write(folder, &list, &clip->training.lora, base, json_incref(saved), err);
-    json_decref(saved);
+        result = lora_write(folder, &list, &clip->training.lora, base,
+                            heads ? json_pack("[s, s]", "visual_projection", "text_projection") : json_null(), err);
     tensor_list_free(&list);
     return result;
 }

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How peft names what belongs to a module: prefix, module, part. */
-static const char prefix[] = "base_model.model.", part_a[] = ".lora_A.weight", part_b[] = ".lora_B.weight";
+/* How peft names what belongs to a module: LORA_PREFIX, module, part. */
+static const char part_a[] = ".lora_A.weight", part_b[] = ".lora_B.weight";
 
 /* The parameter of the same matrix, "image.0.qkv.lora_a" for "image.0.qkv.weight"; NULL where there is none. */
 static const struct param *sibling(const struct arena *arena, const struct param *param, const char *part)
@@ -58,7 +58,7 @@ static void add(struct tensor_list *list, const char *module, const char *part, 
                 const float *numbers /* [rows, columns] */)
 {
     char name[320];
-    snprintf(name, sizeof name, "%s%s%s", prefix, module, part);
+    snprintf(name, sizeof name, LORA_PREFIX "%s%s", module, part);
     tensor_list_add_copy(list, &(struct stored_tensor){.name = name,
                                                        .dtype = STORED_F32,
                                                        .ndim = 2,
@@ -89,7 +89,7 @@ static json_t *list_modules(const struct tensor_list *list)
 {
     json_t *modules = json_array();
     for (int i = 0; i < list->count; i++) {
-        const char *name = list->items[i].name + strlen(prefix), *end = strstr(name, part_a);
+        const char *name = list->items[i].name + strlen(LORA_PREFIX), *end = strstr(name, part_a);
         if (end)
             json_array_append_new(modules, json_stringn(name, (size_t)(end - name)));
     }

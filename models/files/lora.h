@@ -19,6 +19,8 @@
 #include "models/towers/module.h"
 #include "runtime/util/json.h"
 
+#define LORA_PREFIX "base_model.model." /* of all names of tensors */
+
 /* Adds to the weight [out, in] the update that it has; does nothing where there is none. */
 void lora_merge(float *weight, const struct arena *arena, const struct param *param);
 
