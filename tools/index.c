@@ -65,14 +65,21 @@ static int open_database(struct index *index, const char *path, bool is_wish, bo
     return database_open_copy(&index->db, exists && !rebuild ? path : NULL, schema, err);
 }
 
-int index_open(struct index **out, const char *folder, const char *file, bool rebuild, struct error *err)
+enum opening { OPEN_ANY, OPEN_MADE /* none is made */, OPEN_ANEW /* what stands there goes */ };
+
+static int open_as(struct index **out, const char *folder, const char *file, enum opening opening, struct error *err)
 {
     if (!file_is_folder(folder))
         return error_set(err, EXIT_BAD_DATA, "%s: %s", folder,
                          file_exists(folder) ? "is a file; the gallery is a folder of pictures" : "no such folder");
     char *path = file ? mem_format("%s", file) : usual_file(folder);
     struct index *index = mem_new(1, sizeof *index);
-    int result = open_database(index, path, file, rebuild, err);
+    int result;
+    if (opening == OPEN_MADE && !(path && file_exists(path)))
+        result = error_set(err, EXIT_BAD_DATA, "%s: has no index; tools/retrieve --gallery %s makes it",
+                           file ? file : folder, folder);
+    else
+        result = open_database(index, path, file, opening == OPEN_ANEW, err);
     free(path);
     if (result != 0) {
         free(index);
@@ -83,15 +90,14 @@ int index_open(struct index **out, const char *folder, const char *file, bool re
     return 0;
 }
 
+int index_open(struct index **out, const char *folder, const char *file, bool rebuild, struct error *err)
+{
+    return open_as(out, folder, file, rebuild ? OPEN_ANEW : OPEN_ANY, err);
+}
+
 int index_open_made(struct index **out, const char *folder, const char *file, struct error *err)
 {
-    char *path = file ? mem_format("%s", file) : usual_file(folder);
-    bool is_made = path && file_exists(path);
-    free(path);
-    if (file_is_folder(folder) && !is_made)
-        return error_set(err, EXIT_BAD_DATA, "%s: has no index; tools/retrieve --gallery %s makes it",
-                         file ? file : folder, folder);
-    return index_open(out, folder, file, false, err);
+    return open_as(out, folder, file, OPEN_MADE, err);
 }
 
 void index_close(struct index *index)
