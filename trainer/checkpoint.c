@@ -190,7 +190,7 @@ static int write_model(struct trainer *t, const char *name, struct error *err)
     char *lora = path_join(folder, "lora");
     int result = clip_save(clip, folder, err);
     if (result == 0)
-        result = clip_save_lora(clip, lora, settings_is_tiny(&t->settings) ? NULL : t->settings.model, err);
+        result = clip_save_lora(clip, lora, settings_saved_model(&t->settings), err);
     if (result == 0) {
         json_t *training =
             json_pack("{s:i, s:i, s:f, s:i, s:i, s:s, s:s}", "epoch", t->position.epoch, "step", t->position.step,

@@ -226,6 +226,23 @@ void dataset_drop(struct dataset *data, const bool *bad)
     drop(&data->val, bad);
 }
 
+int *dataset_train_pairs(const struct dataset *data, size_t *count)
+{
+    *count = 0;
+    for (int i = 0; i < data->train.photo_count; i++)
+        *count += (size_t)(data->first_text[data->train.photos[i] + 1] - data->first_text[data->train.photos[i]]);
+    int *photos = mem_new(2 * *count, sizeof *photos), *texts = photos + *count;
+    size_t pair = 0;
+    for (int i = 0; i < data->train.photo_count; i++) {
+        int photo = data->train.photos[i];
+        for (int text = data->first_text[photo]; text < data->first_text[photo + 1]; text++, pair++) {
+            photos[pair] = photo;
+            texts[pair] = text;
+        }
+    }
+    return photos;
+}
+
 int dataset_epoch_size(const struct dataset *data, const struct settings *settings)
 {
     int count = data->train.photo_count;

@@ -41,6 +41,10 @@ struct pair {
     int photo, text;
 };
 
+/* Every photo to train on with each of its texts: two lists behind each other, of indices into photos and into texts.
+ * Not of a stream. The caller frees. [2, *count] */
+int *dataset_train_pairs(const struct dataset *data, size_t *count);
+
 /* How many pairs an epoch has. */
 int dataset_epoch_size(const struct dataset *data, const struct settings *settings);
 

@@ -30,7 +30,7 @@ static int open_model(struct trainer *t, struct error *err)
 {
     const struct settings *s = &t->settings;
     bool tiny = settings_is_tiny(s);
-    if (s->model && !tiny)
+    if (settings_saved_model(s))
         return open_saved_model(t, err);
     if (!tiny && !s->image_model)
         return error_set(err, EXIT_USAGE,
@@ -87,7 +87,7 @@ static int open_features(struct trainer *t, struct error *err)
 {
     const struct settings *s = &t->settings;
     bool standardise = t->clip->image_head.kind == HEAD_MLP && !s->seed_faults;
-    bool saved = s->model && !settings_is_tiny(s); /* its heads take raw features */
+    bool saved = settings_saved_model(s); /* its heads take raw features */
     if (s->augments && s->lock_image)
         report_note(t, "--aug-cfg makes each photo new in each epoch: --lock-image's features are not cached");
     if (t->data.stream && !s->val_data)
@@ -113,16 +113,12 @@ static int open_features(struct trainer *t, struct error *err)
         return -1;
     if (!standardise)
         return 0;
-    int *rows = mem_new(t->data.texts.count, sizeof *rows), count = 0; // texts of the training photos
-    for (int i = 0; i < t->data.train.photo_count; i++) {
-        int photo = t->data.train.photos[i];
-        for (int text = t->data.first_text[photo]; text < t->data.first_text[photo + 1]; text++)
-            rows[count++] = text;
-    }
-    features_standardise(&t->texts, rows, (size_t)count);
+    size_t count;
+    int *pairs = dataset_train_pairs(&t->data, &count); // [2, count]
+    features_standardise(&t->texts, pairs + count, count);
     if (saved)
         features_absorb(&t->clip->text_head, "text_head", t->clip->arena, &t->texts);
-    free(rows);
+    free(pairs);
     return 0;
 }
 
@@ -241,6 +237,7 @@ static int open_in_turn(struct trainer *t, struct error *err)
 
 static int open_steps(struct trainer *t, struct error *err)
 {
+    trainer_start_heads(t);
     plan_steps(t);
     t->position = (struct position){.best = -1};
     if (t->settings.ema_decay > 0)
@@ -274,8 +271,8 @@ static int open_position(struct trainer *t, struct error *err)
 /* After each part, all ranks could open it, or none goes on. */
 int trainer_open(struct trainer *t, struct error *err)
 {
-    static int (*const parts[])(struct trainer *, struct error *) = {
-        open_data, open_devices, open_folder, open_in_turn, trainer_start_heads, open_steps, open_position};
+    static int (*const parts[])(struct trainer *, struct error *) = {open_data,    open_devices, open_folder,
+                                                                     open_in_turn, open_steps,   open_position};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (ranks_agree(t->ranks, parts[i](t, err), err) != 0)
             return -1;

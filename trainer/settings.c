@@ -168,6 +168,11 @@ bool settings_is_tiny(const struct settings *s)
     return s->model && strcmp(s->model, "tiny") == 0;
 }
 
+const char *settings_saved_model(const struct settings *s)
+{
+    return settings_is_tiny(s) ? NULL : s->model;
+}
+
 /* R4j4n/OpenAI-CLIP-in-PyTorch: what its recipe fixes where the command line does not. */
 static void apply_seed_recipe(struct settings *s)
 {

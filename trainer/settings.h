@@ -83,7 +83,8 @@ int settings_check_loss(const struct settings *settings, bool sigmoid, struct er
 
 int settings_rank_pairs(const struct settings *settings); /* pairs of a step, of one rank where all have equally many */
 int settings_step_pairs(const struct settings *settings); /* of all ranks */
-bool settings_is_tiny(const struct settings *settings);   /* --model tiny: from scratch, not a folder */
+const char *settings_saved_model(const struct settings *settings); /* --model's folder; NULL: towers, or "tiny" */
+bool settings_is_tiny(const struct settings *settings);            /* --model tiny: from scratch, not a folder */
 
 /* --device names one for each rank of a machine, joined by commas: how many, and which is the machine's n-th rank's,
  * counted from 0, and again from the first when there are more. Caller frees. */

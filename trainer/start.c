@@ -4,63 +4,34 @@
 #include "trainer/trainer.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-/* The photo and the text of every pair to train on, as two lists behind each other; the caller frees. [2, *count] */
-static int *list_pairs(const struct dataset *data, size_t *count)
-{
-    *count = 0;
-    for (int i = 0; i < data->train.photo_count; i++)
-        *count += (size_t)(data->first_text[data->train.photos[i] + 1] - data->first_text[data->train.photos[i]]);
-    int *photos = mem_new(2 * *count, sizeof *photos), *texts = photos + *count;
-    size_t pair = 0;
-    for (int i = 0; i < data->train.photo_count; i++) {
-        int photo = data->train.photos[i];
-        for (int text = data->first_text[photo]; text < data->first_text[photo + 1]; text++, pair++) {
-            photos[pair] = photo;
-            texts[pair] = text;
-        }
-    }
-    return photos;
-}
-
-static void upload(struct trainer *t, const char *name, const float *numbers)
-{
-    arena_upload(t->clip->arena, arena_find(t->clip->arena, name), numbers);
-}
 
 /* The first layer is the map; the second adds nothing yet. weights [out, in] */
 static void begin_at(struct trainer *t, const struct head *head, const char *name, const float *weights)
 {
-    static const struct {
+    float *zeros = mem_new((size_t)head->out * (size_t)head->out, sizeof *zeros); // [out, out]
+    const struct {
         const char *part;
-        bool squared; /* [out, out], else [out] */
-    } zero[] = {{"fc1.bias", false}, {"fc2.weight", true}, {"fc2.bias", false}};
-    size_t out = (size_t)head->out;
-    float *zeros = mem_new(out * out, sizeof *zeros); // [out, out]
-    char *path = mem_format("%s.fc1.weight", name);
-    memset(zeros, 0, out * out * sizeof *zeros);
-    upload(t, path, weights);
-    free(path);
-    for (size_t i = 0; i < sizeof zero / sizeof *zero; i++) {
-        path = mem_format("%s.%s", name, zero[i].part);
-        upload(t, path, zeros);
+        const float *numbers;
+    } parts[] = {{"fc1.weight", weights}, {"fc1.bias", zeros}, {"fc2.weight", zeros}, {"fc2.bias", zeros}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char *path = mem_format("%s.%s", name, parts[i].part);
+        arena_upload(t->clip->arena, arena_find(t->clip->arena, path), parts[i].numbers);
         free(path);
     }
     free(zeros);
 }
 
-int trainer_start_heads(struct trainer *t, struct error *err)
+void trainer_start_heads(struct trainer *t)
 {
     const struct head *image = &t->clip->image_head, *text = &t->clip->text_head;
-    bool found = false, saved = t->settings.model && !settings_is_tiny(&t->settings);
-    (void)err;
-    if (!t->images.mean || !t->texts.mean || saved)
-        return 0;
+    bool found = false;
+    if (!t->images.mean || !t->texts.mean || settings_saved_model(&t->settings))
+        return;
     size_t images = (size_t)image->out * t->images.width, texts = (size_t)text->out * t->texts.width, count;
     float *weights = mem_new(images + texts, sizeof *weights); // [out, in] of either head
-    if (t->ranks->rank == 0) {
-        int *photos = list_pairs(&t->data, &count);
+    bool goes_on = t->settings.resume && trainer_is_saved(t);  /* the checkpoint has what heads were and became */
+    if (t->ranks->rank == 0 && !goes_on) {
+        int *photos = dataset_train_pairs(&t->data, &count);
         struct canonical_side sides[2] = {{&t->images, photos, weights}, {&t->texts, photos + count, weights + images}};
         found = canonical_find(t->dev, &sides[0], &sides[1], count, image->out);
         free(photos);
@@ -72,5 +43,4 @@ int trainer_start_heads(struct trainer *t, struct error *err)
         begin_at(t, text, "text_head", weights + images);
     }
     free(weights);
-    return 0;
 }

@@ -81,8 +81,8 @@ int trainer_open(struct trainer *t, struct error *err) MUST_CHECK;
 int trainer_write_profile(struct trainer *t, struct error *err) MUST_CHECK;
 void trainer_close(struct trainer *t); /* also after a failure */
 
-/* start.c: once features are known; a saved model's heads stay as they are. */
-int trainer_start_heads(struct trainer *t, struct error *err) MUST_CHECK;
+/* start.c: once features are known; a saved model's heads stay as they are, and those of a checkpoint will come. */
+void trainer_start_heads(struct trainer *t);
 
 /* step.c: the rest of the epoch at position.epoch. Stops early at --max-steps or when stop() says so on any rank. */
 int trainer_open_loader(struct trainer *t, int epoch, int skipped, struct error *err) MUST_CHECK;
