@@ -57,6 +57,7 @@ refuses 2 no-teacher "excludes --lock-image" $few --model tiny --distill-model "
 
 refuses 1 lost "not finite in each of the last" $few --model tiny --epochs 40 --lr 1e30 --save-frequency 50
 says "lower --lr"
+grep -qx 'warmup: 8' "$scratch/lost/params.txt" || complain "lost: from scratch a tenth of its 80 steps is no warm-up"
 grep -q "steps up to [0-9]* skipped: their loss or its gradients were not finite" "$scratch/lost/out.log" ||
     complain "lost: out.log has no skipped steps"
 [ ! -e "$scratch/lost/model" ] || complain "lost: left a model"

@@ -122,22 +122,18 @@ static int open_features(struct trainer *t, struct error *err)
     return 0;
 }
 
-/* Adam's first steps are as long as the rate allows, whatever the gradients: random weights are thrown far by them. */
-static int warmup_steps(const struct settings *s, int total_steps)
-{
-    return s->warmup >= 0 ? s->warmup : settings_is_tiny(s) ? total_steps / 10 : 0;
-}
-
 static void plan_steps(struct trainer *t)
 {
-    const struct settings *s = &t->settings;
+    struct settings *s = &t->settings;
     int pairs = dataset_epoch_size(&t->data, s);
     int least = s->ranks > 2 ? s->ranks : 2;
     long of_epoch = pairs / settings_step_pairs(s) + (pairs % settings_step_pairs(s) >= least);
     long steps = of_epoch * s->epochs, most = s->max_steps > 0 ? s->max_steps : INT_MAX;
     t->total_steps = (int)(steps < most ? steps : most);
+    if (s->warmup < 0) /* Adam's first steps are as long as the rate allows: random weights are thrown far by them */
+        s->warmup = settings_is_tiny(s) ? t->total_steps / 10 : 0;
     t->schedule = (struct schedule){.scheduler = s->scheduler,
-                                    .warmup = warmup_steps(s, t->total_steps),
+                                    .warmup = s->warmup,
                                     .steps = t->total_steps,
                                     .cooldown = s->epochs_cooldown * of_epoch,
                                     .factor = 1};

@@ -14,11 +14,9 @@
 
 int report_open(struct trainer *t, struct error *err)
 {
-    char *params = path_join(t->folder, "params.txt"), *log = path_join(t->folder, "out.log");
-    int result = settings_write(&t->settings, params, err);
-    if (result == 0 && !(t->log = fopen(log, "a")))
-        result = error_set(err, EXIT_FAILED, "%s: cannot be written", log);
-    free(params);
+    char *log = path_join(t->folder, "out.log");
+    t->log = fopen(log, "a");
+    int result = t->log ? 0 : error_set(err, EXIT_FAILED, "%s: cannot be written", log);
     free(log);
     return result;
 }
@@ -26,7 +24,10 @@ int report_open(struct trainer *t, struct error *err)
 int report_start(struct trainer *t, struct error *err)
 {
     const int step = t->position.step;
-    if (records_open(&t->results, t->folder, "results.jsonl", step, err) != 0 ||
+    char *params = path_join(t->folder, "params.txt");
+    int written = settings_write(&t->settings, params, err);
+    free(params);
+    if (written != 0 || records_open(&t->results, t->folder, "results.jsonl", step, err) != 0 ||
         records_open(&t->steps, t->folder, "steps.jsonl", step, err) != 0 ||
         records_open(&t->examples, t->folder, "examples.jsonl", step, err) != 0)
         return -1;

@@ -57,7 +57,7 @@ struct settings {
     const char *distill_model;
     double distill_weight;
     bool same_photo_negatives;
-    int epochs, max_steps, warmup /* -1: by the model */, epochs_cooldown;
+    int epochs, max_steps, warmup /* -1 until steps are planned: by the model */, epochs_cooldown;
     double lr, lr_image, lr_text, lr_head, wd, wd_image, wd_text, wd_head, beta2, eps, grad_clip;
     double ema_decay; /* of an average of the weights, which is what is evaluated and saved as model; 0: none */
     double layer_decay_image, layer_decay_text; /* each layer's rate is this times the next one's */
