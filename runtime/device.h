@@ -30,7 +30,7 @@ enum device_class {
 
 /* What activations and their gradients are stored as; parameters, their gradients, statistics and sums are float32 in
  * each. */
-enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_FP16 };
+enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_FP16, PRECISION_INT16 };
 
 struct device_info {
     int index;            /* N: counted over all platforms */

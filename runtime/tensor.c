@@ -26,8 +26,10 @@ size_t dtype_bytes(enum dtype dtype)
 
 enum dtype dtype_of_precision(enum precision precision)
 {
-    static const enum dtype stored[] = {
-        [PRECISION_FP32] = DTYPE_F32, [PRECISION_BF16] = DTYPE_BF16, [PRECISION_FP16] = DTYPE_F16};
+    static const enum dtype stored[] = {[PRECISION_FP32] = DTYPE_F32,
+                                        [PRECISION_BF16] = DTYPE_BF16,
+                                        [PRECISION_FP16] = DTYPE_F16,
+                                        [PRECISION_INT16] = DTYPE_F32};
     return stored[precision];
 }
 

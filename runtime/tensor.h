@@ -23,6 +23,7 @@ struct tensor {
     struct tensor *grad;   /* same shape; NULL until something flows back */
     bool needs_grad;       /* a parameter that is trained, or computed from one */
     bool constant;         /* a parameter that never changes: what is derived from it may be kept */
+    bool exact;            /* a parameter whose products are never those of integers (gemm.h) */
     bool on_tape;          /* owned by a tape */
     int maker;             /* 1 + the node on the tape whose output it is; 0: none */
     int saves;             /* backward passes to come that need the values */

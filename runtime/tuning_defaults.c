@@ -6,5 +6,6 @@
 const char *const tuning_defaults[] = {
     /* CLBlast takes ten times as long on CPUs: its kernels share work in local memory, which CPUs emulate. */
     "cpu * | * | gemm * | tile",
+    "cpu * | * | gemm int16 * | int16",
     NULL,
 };

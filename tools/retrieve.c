@@ -239,7 +239,8 @@ static int dedupe(struct settings *s, struct error *err)
 int main(int argc, char **argv)
 {
     struct error err = {0};
-    struct settings s = {.ann.from = ANN_FROM, .top = 10, .min_score = "auto", .pictures = "auto"};
+    struct settings s = {
+        .session.stores_half = true, .ann.from = ANN_FROM, .top = 10, .min_score = "auto", .pictures = "auto"};
     s.dedupe = argc > 1 && strcmp(argv[1], "dedupe") == 0;
     argc -= s.dedupe;
     argv += s.dedupe;

@@ -123,7 +123,12 @@ static int serve(const struct settings *s, struct error *err)
 int main(int argc, char **argv)
 {
     struct error err = {0};
-    struct settings s = {.ann.from = ANN_FROM, .host = "127.0.0.1", .port = 8080, .clients = 256, .body_mib = 16};
+    struct settings s = {.session.stores_half = true,
+                         .ann.from = ANN_FROM,
+                         .host = "127.0.0.1",
+                         .port = 8080,
+                         .clients = 256,
+                         .body_mib = 16};
     if (read_settings(&s, argc, argv, &err) != 0 || session_open(&s.session, &err) != 0)
         return error_report(&err);
     int result = serve(&s, &err);

@@ -67,8 +67,11 @@ int session_open_device(struct session *session, struct error *err)
     }
     session_say(session, "%s\n", device_info(session->dev)->label);
     gemm_set_tuning(session->dev, session->tune ? session->tune : "quick");
-    session->precision = session->precision ? session->precision : "fp32";
-    gemm_set_precision(session->dev, session->precision);
+    const char *wanted = session->precision ? session->precision : session->stores_half ? "int16" : "fp32";
+    gemm_set_precision(session->dev, wanted);
+    if (session->precision && strcmp(wanted, gemm_precisions[device_precision(session->dev)]) != 0)
+        session_say(session, "no products of 16-bit integers on this device: float32\n");
+    session->precision = gemm_precisions[device_precision(session->dev)];
     return 0;
 }
 

@@ -17,8 +17,9 @@
 
 struct session {
     const char *device_spec, *precision, *without, *tune,
-        *model; /* NULL: "auto", "fp32", the newest trained model; set by session_open */
+        *model; /* NULL: "auto", "fp32" or as below, the newest trained model; set by session_open */
     bool quiet, json, exif_orientation;
+    bool stores_half; /* what towers make is kept in half precision: 16-bit integers will do, where CPUs have them */
     int workers, batch_size;
 
     struct device *dev;
@@ -30,7 +31,7 @@ struct session {
 #define SESSION_OPTIONS(s) \
     {"model", OPTION_TEXT, &(s).model, "DIR", "model folder (the newest runs/*/model)", 'm'}, \
     {"device", OPTION_TEXT, &(s).device_spec, "SPEC", "N, P:D, part of a name, gpu, cpu or auto (tools/devices)", 'd'}, \
-    {"precision", OPTION_TEXT, &(s).precision, "fp32|bf16|fp16", "what towers store activations as; sums stay float32", 0}, \
+    {"precision", OPTION_TEXT, &(s).precision, "fp32|bf16|fp16|int16", "what towers store activations as; int16: what CPUs multiply (the default of an index)", 0}, \
     {"tune", OPTION_TEXT, &(s).tune, "off|quick|full", "how long to look for the fastest products (quick); kept", 0}, \
     {"without", OPTION_TEXT, &(s).without, "PATHS", "fast paths not to take, as tools/devices --paths lists them", 0}, \
     {"batch-size", OPTION_INT, &(s).batch_size, "N", "at once on the device; 0: 32 pictures, 64 texts", 0}, \

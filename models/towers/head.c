@@ -5,13 +5,15 @@
 
 const char *const head_names[HEAD_KINDS] = {[HEAD_MLP] = "mlp", [HEAD_LINEAR] = "linear", [HEAD_NONE] = "none"};
 
-/* torch.nn.Linear's own start: uniform within 1 / sqrt(in). */
+/* torch.nn.Linear's own start: uniform within 1 / sqrt(in). Heads take differences of features that are much alike. */
 static struct linear declare_linear(struct arena *arena, int in, int out, bool bias, const char *prefix,
                                     const char *part)
 {
     char name[128];
     snprintf(name, sizeof name, "%s.%s", prefix, part);
-    return linear_declare(arena, GROUP_HEAD, in, out, bias, init_uniform(1 / sqrtf((float)in)), name);
+    struct linear linear = linear_declare(arena, GROUP_HEAD, in, out, bias, init_uniform(1 / sqrtf((float)in)), name);
+    linear.weight->exact = true;
+    return linear;
 }
 
 void head_declare(struct head *head, struct arena *arena, enum head_kind kind, int in, int out, float dropout,

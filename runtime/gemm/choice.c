@@ -17,7 +17,7 @@ static const struct {
 enum {
     SIZES = sizeof sizes / sizeof *sizes,
     SHAPES = LAYOUTS * SIZES * SIZES * SIZES,
-    CLASSES = 3 * SHAPES /* in each precision */
+    CLASSES = 4 * SHAPES /* in each precision */
 };
 
 /* Below, a launch costs more than the product. */

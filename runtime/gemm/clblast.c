@@ -50,4 +50,4 @@ static void run(struct device *dev, const struct gemm *call, const int *settings
     tensor_free(product);
 }
 
-const struct gemm_backend gemm_clblast = {"clblast", supports, run, NULL, NULL};
+const struct gemm_backend gemm_clblast = {"clblast", supports, run, NULL, NULL, ERROR_OF_FLOAT32};

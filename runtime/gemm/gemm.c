@@ -1,12 +1,13 @@
 #include "runtime/gemm/gemm.h"
 
 #include "runtime/gemm/choice.h"
+#include "runtime/gemm/int16.h"
 #include "runtime/gemm/matrix.h"
 #include "runtime/opencl.h"
 
 #include <string.h>
 
-const char *const gemm_precisions[] = {"fp32", "bf16", "fp16"};
+const char *const gemm_precisions[] = {"fp32", "bf16", "fp16", "int16"};
 
 static void check_shapes(const struct gemm *call)
 {
@@ -40,6 +41,12 @@ void gemm(const struct gemm *call)
         plan->backend->run(dev, call, plan->settings);
 }
 
+bool gemm_has_weight(const struct gemm *call)
+{
+    return call->b->constant && !call->b->exact && call->b_transposed && !call->a_transposed &&
+           call->a->dtype == DTYPE_F32 && call->c->dtype == DTYPE_F32;
+}
+
 const char *gemm_choice(struct device *dev, const struct gemm *call)
 {
     const struct gemm_plan *plan = gemm_choose(dev, call);
@@ -69,9 +76,9 @@ void gemm_set_precision(struct device *dev, const char *name)
 {
     enum precision wanted = PRECISION_FP32;
     while (strcmp(gemm_precisions[wanted], name) != 0)
-        CHECK(wanted++ < PRECISION_FP16, "there is no precision %s", name);
+        CHECK(wanted++ < PRECISION_INT16, "there is no precision %s", name);
     dev->matrix_unit = matrix_find(dev, wanted);
-    dev->precision = wanted;
+    dev->precision = wanted == PRECISION_INT16 && !int16_compiles(dev) ? PRECISION_FP32 : wanted;
 }
 
 struct tensor *gemm_widened(const struct tensor *x, enum dtype dtype)

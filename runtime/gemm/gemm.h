@@ -36,6 +36,9 @@ struct tensor *gemm_share(const struct tensor *of, enum dtype dtype, struct buff
 /* x in float32, rounded to `dtype` before; without a copy where it is that already. The caller frees. */
 struct tensor *gemm_widened(const struct tensor *x, enum dtype dtype);
 
+/* Whether it is one of float32 activations with a weight that never changes, and need not be exact. */
+bool gemm_has_weight(const struct gemm *call);
+
 /* One way to do it. */
 struct gemm_backend {
     const char *name;
@@ -43,11 +46,15 @@ struct gemm_backend {
     void (*run)(struct device *dev, const struct gemm *call, const int *settings); // [TUNING_PARAMETERS]
     const struct tuning_parameter *parameters;                     /* what the settings are; NULL: none */
     bool (*allows)(const struct device *dev, const int *settings); /* NULL: each of them */
+    double allowed_error; /* of a right one: of products of numbers below 1, relative to the largest */
 };
-extern const struct gemm_backend gemm_matrix, gemm_clblast, gemm_tile, gemm_plain;
+#define ERROR_OF_FLOAT32 2e-5 /* sums of a thousand products */
+extern const struct gemm_backend gemm_matrix, gemm_int16, gemm_clblast, gemm_tile, gemm_plain;
 
-/* What towers store activations as from now on: "fp32", "bf16" or "fp16"; dies of other names. Products of 16-bit
- * numbers then run on matrix units where the device has some, else in float32 on numbers that are widened first. */
+/* How towers compute from now on: "fp32"; "bf16" or "fp16", what they store activations as: products of 16-bit numbers
+ * then run on matrix units where the device has some, else in float32 on numbers that are widened first; or "int16",
+ * where CPUs may round both sides of products with constant weights to 16-bit integers (cl/gemm_int16.cl), and others
+ * stay at fp32. Dies of other names. */
 void gemm_set_precision(struct device *dev, const char *name);
 
 extern const char *const gemm_precisions[]; /* "fp32", ...: names by enum precision */

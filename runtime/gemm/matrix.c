@@ -50,8 +50,8 @@ static bool compiles(struct device *dev, const struct matrix_unit *unit, enum pr
 
 const struct matrix_unit *matrix_find(struct device *dev, enum precision precision)
 {
-    if (precision == PRECISION_FP32 || dev->info.device_class != DEVICE_GPU || !path_is_on(dev, PATH_MATRIX) ||
-        device_failed(dev))
+    if (dtype_of_precision(precision) == DTYPE_F32 || dev->info.device_class != DEVICE_GPU ||
+        !path_is_on(dev, PATH_MATRIX) || device_failed(dev))
         return NULL;
     for (const struct matrix_unit *unit = matrix_units; unit->name; unit++)
         if (strcasestr(dev->info.vendor, unit->vendor) && (unit->bf16 || precision == PRECISION_FP16) &&
@@ -113,4 +113,4 @@ static void run(struct device *dev, const struct gemm *call, const int *settings
     matrix_multiply(call, dev->matrix_unit, dev->precision, tile, false);
 }
 
-const struct gemm_backend gemm_matrix = {"matrix", supports, run, parameters, NULL};
+const struct gemm_backend gemm_matrix = {"matrix", supports, run, parameters, NULL, ERROR_OF_FLOAT32};

@@ -24,4 +24,4 @@ static void run(struct device *dev, const struct gemm *call, const int *settings
     tensor_free(b);
 }
 
-const struct gemm_backend gemm_plain = {"plain", supports, run, NULL, NULL};
+const struct gemm_backend gemm_plain = {"plain", supports, run, NULL, NULL, ERROR_OF_FLOAT32};

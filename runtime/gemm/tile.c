@@ -1,17 +1,12 @@
 /* The packed register-tile kernel for CPU-class devices (cl/gemm_tile.cl). */
 #include "runtime/gemm/gemm.h"
+#include "runtime/gemm/strips.h"
 #include "runtime/launch.h"
 #include "runtime/paths.h"
 #include "runtime/profile.h"
 
-#include <limits.h>
 #include <stdio.h>
 
-/* Tile shapes by vector width: at the full height the accumulators, one row of B and a broadcast fill the registers (16
- * of 8 floats with AVX2, 32 of 16 with AVX-512). */
-static const struct tile {
-    int vector, most_rows, vectors;
-} tiles[] = {{16, 8, 3}, {8, 6, 2}};
 enum { TALLEST_STRIP = 64 /* tiles */, PACK_STEPS = 16 };
 
 /* What can be tuned: the most rows of a tile and its vectors, tiles one above another that a work-item computes, and
@@ -27,7 +22,7 @@ static const struct tuning_parameter parameters[] = {
 
 static struct tile tile_of(const struct device *dev, const int *settings)
 {
-    struct tile tile = tiles[device_vector_width(dev) == 16 ? 0 : 1];
+    struct tile tile = tile_largest(dev);
     tile.most_rows = settings[ROWS] ? settings[ROWS] : tile.most_rows;
     tile.vectors = settings[VECTORS] ? settings[VECTORS] : tile.vectors;
     return tile;
@@ -41,33 +36,9 @@ static bool allows(const struct device *dev, const int *settings)
     return tile.most_rows * tile.vectors + tile.vectors + 1 <= registers;
 }
 
-/* The height that suits m: rows computed in vain cost as much as others, and a pass over B about as much as a row. */
-static int tile_rows(const struct tile *tile, int m)
-{
-    int best = tile->most_rows, least = INT_MAX;
-    for (int rows = tile->most_rows; rows > 0 && m < 1024; rows--) {
-        int cost = (m + rows - 1) / rows * (rows + 1);
-        if (cost < least) {
-            least = cost;
-            best = rows;
-        }
-    }
-    return best;
-}
-
 static size_t divide_up(size_t count, size_t by)
 {
     return (count + by - 1) / by;
-}
-
-/* Rows of a strip. Tall ones read a panel of B from afar less often; but all are to be equal, since a driver hands out
- * work-items by number, and there are to be a few for each compute unit. */
-static int strip_rows(const struct device *dev, int height, int tallest, int panels, int m)
-{
-    int high = (m + height - 1) / height, wanted = 4 * device_info(dev)->units;
-    int strips = (high + tallest - 1) / tallest, for_all = (wanted + panels - 1) / panels;
-    strips = strips < for_all ? for_all : strips;
-    return (high + strips - 1) / strips * height;
 }
 
 struct tile_build {
@@ -126,7 +97,7 @@ static bool supports(const struct device *dev, const struct gemm *call)
 static void run(struct device *dev, const struct gemm *call, const int *settings)
 {
     struct tile tile = tile_of(dev, settings);
-    int height = tile_rows(&tile, call->m);
+    int height = tile_height(&tile, call->m);
     struct tile_build build = build_options(&tile, height, call->a_transposed, 1, call->c->dtype);
     struct tensor *columns = pack_b(dev, call, &tile), *rows = NULL;
     if (call->a_transposed)
@@ -148,4 +119,4 @@ static void run(struct device *dev, const struct gemm *call, const int *settings
     tensor_free(rows);
 }
 
-const struct gemm_backend gemm_tile = {"tile", supports, run, parameters, allows};
+const struct gemm_backend gemm_tile = {"tile", supports, run, parameters, allows, ERROR_OF_FLOAT32};

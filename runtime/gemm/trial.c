@@ -26,6 +26,8 @@ int layout_of(const struct gemm *call)
 enum precision precision_of(const struct gemm *call)
 {
     enum precision precision = PRECISION_FP32;
+    if (call->c->dev->precision == PRECISION_INT16 && gemm_has_weight(call))
+        return PRECISION_INT16;
     while (dtype_of_precision(precision) != call->a->dtype)
         precision++;
     return precision;

@@ -23,7 +23,7 @@ enum { LAYOUTS = 4 };
 extern const char *const layout_names[LAYOUTS]; /* "NN", "NT", "TN", "TT" */
 int layout_of(const struct gemm *call);         /* 2 * a_transposed + b_transposed */
 
-enum precision precision_of(const struct gemm *call); /* of its left side */
+enum precision precision_of(const struct gemm *call); /* of its left side, or that of weights */
 
 struct trial_case {
     struct gemm_plan plan;

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct gemm_backend *const gemm_backends[] = {&gemm_matrix, &gemm_tile, &gemm_clblast, &gemm_plain, NULL};
+const struct gemm_backend *const gemm_backends[] = {&gemm_matrix,  &gemm_int16, &gemm_tile,
+                                                    &gemm_clblast, &gemm_plain, NULL};
 
 /* Quick is the default: a first run should not feel slower than a second one. A model has ten to twenty classes of
  * products that take any time, so it costs some seconds in the first step, and none later. */
@@ -17,8 +18,7 @@ const struct tune_mode tune_modes[TUNE_MODES] = {
     [TUNE_FULL] = {"full", 30, 1200, 5, true},
 };
 
-static const double allowed_error = 2e-5; /* float32 sums of a thousand products of numbers below 1 */
-static const double by_chance = 0.97;     /* what is faster by less is not */
+static const double by_chance = 0.97; /* what is faster by less is not */
 
 /* A trial takes 20 ms at 200 GFLOP/s, and as much on a GPU of 2 TFLOP/s. */
 static double most_flops(const struct device *dev)
@@ -61,7 +61,7 @@ bool tune_is_right(struct device *dev, const struct gemm_plan *plan, const struc
     snprintf(name, sizeof name, "product %s %s by %s", gemm_precisions[precision_of(call)],
              layout_names[layout_of(call)], text.text);
     return selftest_passes(dev, name, trial_error, &(struct trial_case){*plan, layout_of(call), call->a->dtype},
-                           allowed_error);
+                           plan->backend->allowed_error);
 }
 
 /* ---- the search ---- */
@@ -80,7 +80,7 @@ static bool is_right_now(struct device *dev, const struct gemm_plan *plan, const
     struct error err;
     double off = trial_error(dev, &(struct trial_case){*plan, layout_of(call), call->a->dtype});
     if (device_finish(dev, &err) == 0)
-        return off <= allowed_error;
+        return off <= plan->backend->allowed_error;
     device_forgive(dev);
     return false;
 }
