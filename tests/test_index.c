@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -173,6 +174,7 @@ static void a_gallery_without_pictures_is_an_error(void **state)
     struct world *w = *state;
     struct index *index;
     struct index_changes changes;
+    world_expect(w, w->model, WORLD_PICTURES, WORLD_PICTURES, 0, 0, 0);
     for (size_t i = 0; i < WORLD_PICTURES; i++)
         world_take_away(w, world_pictures[i]);
     assert_int_equal(index_open(&index, w->gallery, NULL, false, &w->err), 0);
@@ -180,6 +182,13 @@ static void a_gallery_without_pictures_is_an_error(void **state)
     assert_int_equal(w->err.code, EXIT_BAD_DATA);
     assert_non_null(strstr(w->err.text, "no pictures in"));
     index_close(index);
+
+    assert_int_equal(index_open(&index, w->gallery, NULL, true, &w->err), -1);
+    assert_true(file_exists(w->file)); /* kept */
+    assert_int_equal(unlink(w->file), 0);
+    assert_int_equal(index_open(&index, w->gallery, NULL, false, &w->err), -1);
+    assert_non_null(strstr(w->err.text, "no pictures in"));
+    assert_false(file_exists(w->file));
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 #include "tools/index_parts.h"
 
 #include "runtime/device.h"
+#include "tools/walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,21 @@ static int open_database(struct index *index, const char *path, bool is_wish, bo
     return database_open_copy(&index->db, exists && !rebuild ? path : NULL, schema, err);
 }
 
+int index_no_pictures(const char *folder, struct error *err)
+{
+    return error_set(err, EXIT_BAD_DATA, "no pictures in %s (%s)", folder, picture_extensions);
+}
+
+static int expect_pictures(const char *folder, struct error *err)
+{
+    struct walk walk;
+    int result = walk_folder(&walk, folder, picture_extensions, err);
+    if (result == 0 && walk.count == 0)
+        result = index_no_pictures(folder, err);
+    walk_free(&walk);
+    return result;
+}
+
 enum opening { OPEN_ANY, OPEN_MADE /* none is made */, OPEN_ANEW /* what stands there goes */ };
 
 static int open_as(struct index **out, const char *folder, const char *file, enum opening opening, struct error *err)
@@ -74,11 +90,14 @@ static int open_as(struct index **out, const char *folder, const char *file, enu
                          file_exists(folder) ? "is a file; the gallery is a folder of pictures" : "no such folder");
     char *path = file ? mem_format("%s", file) : usual_file(folder);
     struct index *index = mem_new(1, sizeof *index);
-    int result;
-    if (opening == OPEN_MADE && !(path && file_exists(path)))
+    bool exists = path && file_exists(path);
+    int result = 0;
+    if (opening == OPEN_MADE && !exists)
         result = error_set(err, EXIT_BAD_DATA, "%s: has no index; tools/retrieve --gallery %s makes it",
                            file ? file : folder, folder);
-    else
+    else if (opening == OPEN_ANEW || !exists) /* none is made, or lost, for nothing */
+        result = expect_pictures(folder, err);
+    if (result == 0)
         result = open_database(index, path, file, opening == OPEN_ANEW, err);
     free(path);
     if (result != 0) {

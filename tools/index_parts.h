@@ -21,6 +21,7 @@ bool index_belongs_to(struct index *index, const struct clip *clip);
 /* Makes it so: another model's embeddings are of no use. */
 int index_claim(bool *was_of_another, struct index *index, const struct clip *clip, struct error *err) MUST_CHECK;
 int index_not_ours(const struct index *index, struct error *err); /* -1 */
+int index_no_pictures(const char *folder, struct error *err);     /* -1 */
 
 /* A path column; "" where damage left none. */
 const char *index_path(sqlite3_stmt *row, int column);

@@ -98,7 +98,7 @@ static int make_plan(struct plan *plan, struct index *index, struct error *err)
     if (walk_folder(&plan->walk, index->folder, picture_extensions, err) != 0)
         return -1;
     if (plan->walk.count == 0)
-        return error_set(err, EXIT_BAD_DATA, "no pictures in %s (%s)", index->folder, picture_extensions);
+        return index_no_pictures(index->folder, err);
     compare_with_folder(plan, index);
     return database_check(&index->db, err);
 }
