@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BLOCK = 128 }; /* numbers that have a scale */
+enum { BLOCK = 384 }; /* numbers that have a scale */
 
 static float any(uint64_t *random, int i)
 {
@@ -47,8 +47,8 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static const struct shape {
     int m, n, k;
-} shapes[] = {{1, 1, 1},    {7, 5, 3},     {13, 17, 127}, {2, 33, 128},
-              {65, 3, 129}, {50, 16, 384}, {3, 131, 257}, {1030, 40, 71}};
+} shapes[] = {{1, 1, 1},    {7, 5, 3},     {13, 17, 383}, {2, 33, 384},
+              {65, 3, 385}, {50, 16, 768}, {3, 131, 1031}, {1030, 40, 71}};
 
 static float *fill(struct tensor **tensor, struct device *dev, int rows, int columns, const struct kind *kind,
                    uint64_t *random)

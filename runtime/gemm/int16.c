@@ -12,7 +12,7 @@
 
 /* BLOCK is that of cl/gemm_int16.cl: the pairs that have a scale. */
 enum {
-    BLOCK = 64,
+    BLOCK = 192,
     TALLEST_STRIP = 32 /* tiles */,
     PANEL_OF_INT16 = 1 << 16 /* packed so, a weight is not mistaken for floats */
 };
