@@ -110,6 +110,10 @@ static const struct call {
     {"$T/retrieve --gallery photos --model model --batch-size -1 x", EXIT_USAGE, "--batch-size -1", NULL},
     {"$T/embed --model model --out x.npy", EXIT_USAGE, "--images", NULL},
     {"$T/embed --model model --texts words.txt", EXIT_USAGE, "--out", NULL},
+    {"$T/embed --model nothing --texts words.txt --out nowhere/x.npy", EXIT_BAD_DATA, "nowhere/x.npy",
+     NULL}, /* at once */
+    {"$T/embed --model nothing --texts words.txt --out photos", EXIT_FAILED, "photos: is a folder", NULL},
+    {"$T/bench peak --profile nowhere/x.json", EXIT_BAD_DATA, "nowhere/x.json", NULL},
     {"$T/classify --model model photos", EXIT_USAGE, "--classes", NULL},
     {"$T/classify --model model --classes words.txt", EXIT_USAGE, "pictures", NULL},
     {"$T/evaluate --model model", EXIT_USAGE, "--data", NULL},

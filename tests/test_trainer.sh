@@ -179,6 +179,7 @@ awk 'BEGIN { printf "0100.jpg,"; while (count++ < 2000) printf "very long "; pri
 run 0 long $tiny $short --train-data "$scratch/long.csv"
 says "33 photos to train on"
 
+refuses 6 no_profile "$scratch/nowhere/x.json: cannot create" $few --model tiny --profile "$scratch/nowhere/x.json"
 refuses 6 no_table "$scratch/nowhere.csv: cannot open" $tiny --train-data "$scratch/nowhere.csv"
 printf 'a,b\n1,2\n' >"$scratch/columns.csv"
 refuses 6 no_columns "$scratch/columns.csv: line 1 names no column" $tiny --train-data "$scratch/columns.csv"

@@ -3,6 +3,7 @@
 
 #include "runtime/buffer.h"
 #include "runtime/profile.h"
+#include "runtime/util/file.h"
 #include "runtime/util/progress.h"
 
 #include <stdio.h>
@@ -136,7 +137,8 @@ int main(int argc, char **argv)
         first = error_set(&err, EXIT_USAGE, "no case given; see --help");
     if (first >= 0 && (bench.batch < 1 || bench.tokens < 2 || bench.rows < 1 || bench.dim < 1 || bench.runs < 1))
         first = error_set(&err, EXIT_USAGE, "--batch, --rows, --dim and --runs are at least 1, --tokens at least 2");
-    if (first < 0 || session_open_device(&bench.session, &err) != 0)
+    if (first < 0 || (bench.profile && file_expect_writable(bench.profile, &err) != 0) ||
+        session_open_device(&bench.session, &err) != 0)
         return error_report(&err);
     if (bench.profile)
         device_profile_start(bench.session.dev);

@@ -38,7 +38,7 @@ static int read_settings(struct settings *s, int argc, char **argv, struct error
         return error_set(err, EXIT_USAGE, "--model, --image-model and --text-model exclude each other");
     if ((s->image_model && s->texts) || (s->text_model && s->images))
         return error_set(err, EXIT_USAGE, "--image-model goes with --images, --text-model with --texts");
-    return 0;
+    return file_expect_writable(s->out, err);
 }
 
 static int open_model(struct settings *s, struct error *err)

@@ -294,7 +294,7 @@ static int check(struct settings *s, struct error *err)
         return error_set(err, EXIT_USAGE, "--model excludes --image-model and --text-model");
     if (!s->model && !s->image_model != !s->text_model)
         return error_set(err, EXIT_USAGE, "--image-model and --text-model go together");
-    return 0;
+    return s->profile ? file_expect_writable(s->profile, err) : 0;
 }
 
 int settings_rank_pairs(const struct settings *s)

@@ -90,6 +90,17 @@ int file_create(struct file_writer *writer, const char *path, struct error *err)
     return result;
 }
 
+int file_expect_writable(const char *path, struct error *err)
+{
+    struct file_writer writer;
+    if (file_is_folder(path))
+        return error_set(err, EXIT_FAILED, "%s: is a folder; name a file in it", path);
+    if (file_create(&writer, path, err) != 0)
+        return -1;
+    file_discard(&writer);
+    return 0;
+}
+
 void file_write(struct file_writer *writer, const void *bytes, size_t count)
 {
     if (!writer->failed && count && fwrite(bytes, 1, count, writer->stream) != count) {

@@ -42,6 +42,9 @@ void file_write(struct file_writer *writer, const void *bytes, size_t count);
 int file_commit(struct file_writer *writer, struct error *err) MUST_CHECK; /* frees the writer */
 void file_discard(struct file_writer *writer);                             /* removes the temporary, frees the writer */
 
+/* Whether a file could be created there now: to be asked before work that takes long. */
+int file_expect_writable(const char *path, struct error *err) MUST_CHECK;
+
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 bool file_has_extension(const char *name, const char *extensions); /* as file_list's */
