@@ -216,7 +216,7 @@ static void scores_are_exact_and_filters_right(void **state)
     struct gallery gallery = gallery_from(w, 0, ROWS);
     struct ann *ann = open_ann(w, &gallery);
     struct collection pictures;
-    collection_fill(&pictures, w->dev, &gallery.paths, NULL, gallery.rows, DIM);
+    collection_fill(&pictures, w->dev, &gallery.paths, NULL, gallery.rows, DIM, NULL);
     free(gallery.photos);
     bool *only = mem_new(ROWS, sizeof *only);
     struct found exact[2], found[2];

@@ -59,7 +59,7 @@ static struct collection make_photos(struct world *w, const char *words, const f
             rows[r * dim + i] = r == PLANTED ? right[i] - mean[i] : rows[r * dim + i];
         scale(rows + r * dim, dim);
     }
-    collection_fill(&photos, w->dev, &names, NULL, rows, dim);
+    collection_fill(&photos, w->dev, &names, NULL, rows, dim, NULL);
     free(right);
     return photos;
 }

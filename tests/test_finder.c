@@ -76,7 +76,7 @@ static struct found find(struct collection *collection, const struct world *w, s
     memcpy(rows, gallery->rows, PHOTOS * DIM * sizeof *rows);
     for (size_t i = 0; i < PHOTOS; i++)
         string_list_add(&names, gallery->paths.items[i]);
-    collection_fill(collection, w->dev, &names, photos, rows, DIM);
+    collection_fill(collection, w->dev, &names, photos, rows, DIM, NULL);
     if (finder_run(&found, collection, &wish, &err) != 0)
         fail_msg("%s", err.text);
     return found;
@@ -144,11 +144,47 @@ static void the_search_goes_on_until_there_are_enough(void **state)
 {
     struct world *w = *state;
     struct photo *photos = w->gallery.photos, kept[PHOTOS];
+    float *rows = w->gallery.rows, kept_rows[PHOTOS * DIM];
     memcpy(kept, photos, sizeof kept);
-    for (size_t i = 1; i < 60; i++)
-        photos[i].hash = photos[0].hash;
+    memcpy(kept_rows, rows, sizeof kept_rows);
+    for (size_t i = 1; i < 60; i++) {
+        photos[i].look = photos[0].look;
+        memcpy(rows + i * DIM, rows, DIM * sizeof *rows);
+    }
     expect(w, (struct wish){.row = axis, .top = 3, .least = -1}, (const size_t[]){0, 60, 61}, 3);
     memcpy(photos, kept, sizeof kept);
+    memcpy(rows, kept_rows, sizeof kept_rows);
+}
+
+/* Wherever they stand, and whichever of them may match. */
+static void copies_are_found_by_each_of_their_names(void **state)
+{
+    struct world *w = *state;
+    struct photo *photos = w->gallery.photos, kept[PHOTOS];
+    float *rows = w->gallery.rows, kept_rows[PHOTOS * DIM];
+    bool only[PHOTOS] = {[90] = true, [4] = true};
+    memcpy(kept, photos, sizeof kept);
+    memcpy(kept_rows, rows, sizeof kept_rows);
+    for (size_t i = 50; i < 100; i += 40) {
+        photos[i].hash = photos[1].hash;
+        memcpy(rows + i * DIM, rows + DIM, DIM * sizeof *rows);
+    }
+    expect(w, (struct wish){.row = axis, .top = 6, .least = -1, .unfolded = true}, (const size_t[]){0, 1, 50, 90, 2, 3},
+           6);
+    expect(w, (struct wish){.row = axis, .top = 6, .least = -1, .only = only, .only_count = 2}, (const size_t[]){90, 4},
+           2);
+    struct contents contents = contents_of(photos, PHOTOS);
+    assert_int_equal(contents.count, PHOTOS - 2);
+    for (size_t i = 0; i < PHOTOS; i++)
+        assert_int_equal(contents.of[i], i == 50 || i == 90 ? 1 : i - (i > 50) - (i > 90));
+    for (size_t c = 0; c < contents.count; c++)
+        for (size_t i = contents.first[c]; i < contents.first[c + 1]; i++)
+            assert_true(contents.of[contents.files[i]] == c &&
+                        (i == contents.first[c] || contents.files[i] > contents.files[i - 1]));
+    assert_int_equal(contents.first[contents.count], PHOTOS);
+    contents_free(&contents);
+    memcpy(photos, kept, sizeof kept);
+    memcpy(rows, kept_rows, sizeof kept_rows);
 }
 
 static void a_photo_that_is_gone_is_left_out(void **state)
@@ -220,6 +256,7 @@ int main(void)
         cmocka_unit_test(what_does_not_match_is_left_out),
         cmocka_unit_test(photos_that_look_alike_are_folded),
         cmocka_unit_test(the_search_goes_on_until_there_are_enough),
+        cmocka_unit_test(copies_are_found_by_each_of_their_names),
         cmocka_unit_test(a_photo_that_is_gone_is_left_out),
         cmocka_unit_test(copies_and_near_ones_make_groups),
         cmocka_unit_test(looks_survive_other_sizes),

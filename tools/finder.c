@@ -9,14 +9,24 @@
 enum { MORE = 16 /* asked for beyond the top, then */, GROWTH = 4 /* times as many */ };
 
 void collection_fill(struct collection *collection, struct device *dev, struct string_list *names, struct photo *photos,
-                     float *rows, size_t dim)
+                     float *rows, size_t dim, struct ann *ann)
 {
+    struct contents contents = contents_of(ann ? NULL : photos, names->count);
+    for (size_t c = 0; c < contents.count; c++) { /* never behind the first file that has it */
+        size_t file = contents.files[contents.first[c]];
+        if (file > c)
+            memcpy(rows + c * dim, rows + file * dim, dim * sizeof *rows);
+    }
+    if (contents.count < names->count) /* the rest is given back */
+        rows = mem_grow(rows, contents.count * dim, sizeof *rows);
     *collection = (struct collection){.dev = dev,
                                       .names = *names,
                                       .photos = photos,
-                                      .rows = rows,
-                                      .search = search_open(dev, rows, names->count, dim),
+                                      .contents = contents,
+                                      .embeddings = rows,
+                                      .search = search_open(dev, rows, contents.count, dim),
                                       .dim = dim};
+    search_use_ann(collection->search, ann);
     *names = (struct string_list){0};
 }
 
@@ -25,8 +35,14 @@ void collection_free(struct collection *collection)
     string_list_free(&collection->names);
     free(collection->photos);
     search_close(collection->search);
-    free(collection->rows);
+    contents_free(&collection->contents);
+    free(collection->embeddings);
     *collection = (struct collection){0};
+}
+
+const float *collection_embedding(const struct collection *collection, size_t row)
+{
+    return collection->embeddings + collection->contents.of[row] * collection->dim;
 }
 
 const char *found_name(const struct found *found, size_t i)
@@ -46,40 +62,31 @@ void found_free(struct found *found)
 struct finder {
     struct found *found;
     const struct wish *wish;
-    float *row, *other_row; // [dim], both: to look at
-    size_t top, seen;       /* as many are wanted; hits looked at */
-    bool is_exhausted;      /* no later hit can match */
+    size_t top, seen;  /* as many are wanted; hits looked at */
+    bool is_exhausted; /* no later hit can match */
 };
 
-/* Their looks tell most photos apart; only those alike in them are worth fetching rows from the device. */
-static bool are_alike(const struct finder *finder, size_t a, size_t b)
+static bool are_alike(const struct collection *collection, size_t a, size_t b)
 {
-    const struct collection *collection = finder->found->collection;
-    const struct photo *one = &collection->photos[a], *other = &collection->photos[b];
-    if (alike_is_copy(one, other) || !alike_in_look(one, other))
-        return alike_is_copy(one, other);
-    search_row(finder->row, collection->search, a);
-    search_row(finder->other_row, collection->search, b);
-    return alike(one, finder->row, other, finder->other_row, collection->dim);
+    return alike(&collection->photos[a], collection_embedding(collection, a), &collection->photos[b],
+                 collection_embedding(collection, b), collection->dim);
 }
 
 /* What was found already and looks the same; NULL for none. */
 static struct finding *find_alike(const struct finder *finder, size_t row)
 {
     for (size_t i = 0; i < finder->found->count; i++)
-        if (are_alike(finder, row, finder->found->items[i].row))
+        if (are_alike(finder->found->collection, row, finder->found->items[i].row))
             return &finder->found->items[i];
     return NULL;
 }
 
 /* What was looked for by its probe has the score of its row. */
-static float score_of(const struct finder *finder, const struct hit *hit)
+static float score_of(const struct finder *finder, size_t row, float score)
 {
     const struct collection *collection = finder->found->collection;
-    if (!finder->wish->probe)
-        return hit->score;
-    search_row(finder->row, collection->search, hit->row);
-    return hits_score(finder->wish->row, finder->row, collection->dim);
+    return finder->wish->probe ? hits_score(finder->wish->row, collection_embedding(collection, row), collection->dim)
+                               : score;
 }
 
 static bool is_gone(const char *path)
@@ -92,19 +99,28 @@ static bool is_gone(const char *path)
     return true;
 }
 
-static void examine(struct finder *finder, const struct hit *hit)
+static void examine(struct finder *finder, size_t row, float score)
 {
     const struct wish *wish = finder->wish;
     struct found *found = finder->found;
     const struct collection *collection = found->collection;
-    finder->is_exhausted |= !(hit->score >= (wish->probe ? wish->evidence : wish->least));
-    if (finder->is_exhausted || (wish->but && *wish->but == hit->row) || (wish->only && !wish->only[hit->row]))
+    if ((wish->but && *wish->but == row) || (wish->only && !wish->only[row]))
         return;
-    struct finding *same = collection->photos && !wish->unfolded ? find_alike(finder, hit->row) : NULL;
+    struct finding *same = collection->photos && !wish->unfolded ? find_alike(finder, row) : NULL;
     if (same)
         same->folded++;
-    else if (found->count < finder->top && !(collection->photos && is_gone(collection->names.items[hit->row])))
-        found->items[found->count++] = (struct finding){.row = hit->row, .score = score_of(finder, hit)};
+    else if (found->count < finder->top && !(collection->photos && is_gone(collection->names.items[row])))
+        found->items[found->count++] = (struct finding){.row = row, .score = score_of(finder, row, score)};
+}
+
+/* All files that have the content which was hit. */
+static void examine_hit(struct finder *finder, const struct hit *hit)
+{
+    const struct wish *wish = finder->wish;
+    const struct contents *contents = &finder->found->collection->contents;
+    finder->is_exhausted |= !(hit->score >= (wish->probe ? wish->evidence : wish->least));
+    for (size_t i = contents->first[hit->row]; !finder->is_exhausted && i < contents->first[hit->row + 1]; i++)
+        examine(finder, contents->files[i], hit->score);
 }
 
 static int compare_findings(const void *a, const void *b)
@@ -127,14 +143,15 @@ static const float *sought(const struct wish *wish)
 
 /* How many hits are looked at first: enough for some to be folded, and for the share that is not among the only ones.
  */
-static size_t first_look(const struct finder *finder, size_t n)
+static size_t first_look(const struct finder *finder)
 {
     const struct wish *wish = finder->wish;
-    size_t taken = wish->only ? wish->only_count : n;
+    const struct collection *collection = finder->found->collection;
+    size_t rows = collection->names.count, taken = wish->only ? wish->only_count : rows;
     if (taken == 0)
         return 0;
-    double k = (double)(finder->top + MORE) * (double)n / (double)taken;
-    return k < (double)n ? (size_t)k : n;
+    double k = (double)(finder->top + MORE) * (double)rows / (double)taken;
+    return k < (double)collection->contents.count ? (size_t)k : collection->contents.count;
 }
 
 static void finder_begin(struct finder *finder, struct found *found, const struct collection *collection,
@@ -142,34 +159,28 @@ static void finder_begin(struct finder *finder, struct found *found, const struc
 {
     size_t top = smaller(wish->top, wish->only ? wish->only_count : collection->names.count);
     *found = (struct found){.collection = collection, .items = mem_new(top, sizeof *found->items)};
-    *finder = (struct finder){.found = found,
-                              .wish = wish,
-                              .top = top,
-                              .row = mem_new(collection->dim, sizeof *finder->row),
-                              .other_row = mem_new(collection->dim, sizeof *finder->other_row)};
+    *finder = (struct finder){.found = found, .wish = wish, .top = top};
 }
 
 static void finder_end(struct finder *finder)
 {
     if (finder->wish->probe)
         qsort(finder->found->items, finder->found->count, sizeof *finder->found->items, compare_findings);
-    free(finder->row);
-    free(finder->other_row);
 }
 
 /* hits [k]; true when more of them are needed. */
 static bool look_through(struct finder *finder, const struct hit *hits, size_t k)
 {
     for (; finder->seen < k && !finder->is_exhausted; finder->seen++)
-        examine(finder, &hits[finder->seen]);
-    return finder->found->count < finder->top && !finder->is_exhausted && k < finder->found->collection->names.count;
+        examine_hit(finder, &hits[finder->seen]);
+    return finder->found->count < finder->top && !finder->is_exhausted && k < finder->found->collection->contents.count;
 }
 
 /* After k hits were not enough. */
 static int look_further(struct finder *finder, size_t k, struct error *err)
 {
     const struct collection *collection = finder->found->collection;
-    size_t n = collection->names.count;
+    size_t n = collection->contents.count;
     struct hit *hits = NULL; // [k]
     int result = 0;
     for (bool more = true; result == 0 && more;) {
@@ -185,9 +196,9 @@ static int look_further(struct finder *finder, size_t k, struct error *err)
 /* One search for all, then each for itself as far as it needs. */
 static int run(struct finder *finders, const struct collection *collection, size_t count, struct error *err)
 {
-    size_t n = collection->names.count, dim = collection->dim, k = 0;
+    size_t dim = collection->dim, k = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t wanted = first_look(&finders[i], n);
+        size_t wanted = first_look(&finders[i]);
         k = k < wanted ? wanted : k;
     }
     if (k == 0)

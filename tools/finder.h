@@ -2,7 +2,7 @@
  * is gone.
  *
  *     struct collection pictures;
- *     collection_fill(&pictures, dev, &gallery.paths, gallery.photos, gallery.rows, gallery.dim);
+ *     collection_fill(&pictures, dev, &gallery.paths, gallery.photos, gallery.rows, gallery.dim, NULL);
  *     struct found found;
  *     if (finder_run(&found, &pictures, &(struct wish){.row = row, .top = 10, .least = -1}, &err) != 0) return -1;
  *     for (size_t i = 0; i < found.count; i++)
@@ -17,23 +17,26 @@
 #define OCLIP_FINDER_H
 
 #include "runtime/util/file.h"
-#include "tools/filter.h"
+#include "tools/contents.h"
 #include "tools/search.h"
 
-/* Things that can be found. */
+/* Things that can be found. A row is one of them, and has a name; its embedding is that of its content. */
 struct collection {
     struct device *dev;
     struct string_list names; /* paths, or the texts themselves */
     struct photo *photos;     // [names.count]; NULL for texts
-    float *rows;              // [names.count, dim], their embeddings
+    struct contents contents; /* of the photos; texts have one each, and so have all where copies are told apart */
+    float *embeddings;        // [contents.count, dim]
     struct search *search;    /* over them */
     size_t dim;
 };
 
-/* Takes the names, photos (NULL for texts) and rows [names->count, dim] over. */
+/* Takes the names, photos (NULL for texts), rows [names->count, dim] and the approximate index over, which may be NULL;
+ * where there is one, it proposes copies each. */
 void collection_fill(struct collection *collection, struct device *dev, struct string_list *names, struct photo *photos,
-                     float *rows, size_t dim);
+                     float *rows, size_t dim, struct ann *ann);
 void collection_free(struct collection *collection);
+const float *collection_embedding(const struct collection *collection, size_t row); // [dim]
 
 struct wish {
     const float *row; // [dim], of unit length

@@ -42,7 +42,6 @@ int pictures_open(struct collection *pictures, const struct session *session, co
         gallery_free(&gallery);
         return -1;
     }
-    collection_fill(pictures, session->dev, &gallery.paths, gallery.photos, gallery.rows, gallery.dim);
-    search_use_ann(pictures->search, ann);
+    collection_fill(pictures, session->dev, &gallery.paths, gallery.photos, gallery.rows, gallery.dim, ann);
     return 0;
 }

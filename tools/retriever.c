@@ -79,8 +79,8 @@ int retriever_read_texts(struct retriever *retriever, const char *path, struct e
     int result =
         encode_texts(rows, retriever->clip, (const char *const *)texts.items, texts.count, &retriever->options, err);
     if (result == 0) {
-        collection_fill(&retriever->texts, retriever->clip->dev, &texts, NULL, rows,
-                        (size_t)retriever->clip->embed_dim);
+        collection_fill(&retriever->texts, retriever->clip->dev, &texts, NULL, rows, (size_t)retriever->clip->embed_dim,
+                        NULL);
         return 0;
     }
     string_list_free(&texts);
@@ -215,11 +215,9 @@ int retriever_like(struct retriever *retriever, int number, struct error *err)
     if (number < 1 || (size_t)number > retriever->last_count)
         return error_set(err, EXIT_USAGE, "like %d: the last answer has %zu pictures", number, retriever->last_count);
     size_t at = retriever->last[number - 1];
-    float *row = mem_new(retriever->pictures.dim, sizeof *row); // [dim]
-    search_row(row, retriever->pictures.search, at);
+    const float *row = collection_embedding(&retriever->pictures, at);
     struct query query = query_of_picture(retriever->pictures.names.items[at]);
     int result = answer(retriever, &query, (struct wish){.row = row, .but = &at}, err);
     query_free(&query);
-    free(row);
     return result;
 }

@@ -231,7 +231,6 @@ static void run_exact(struct hit *hits, struct search *search, const float *quer
 /* Scores what the approximate index proposes; where it proposes nothing, all rows. */
 static void run_proposed(struct hit *hits, struct search *search, const float *queries, size_t q, size_t k)
 {
-    float *row = mem_new(search->dim, sizeof *row); // [dim]
     for (size_t i = 0; i < q; i++) {
         const float *query = queries + i * search->dim;
         size_t count;
@@ -239,11 +238,10 @@ static void run_proposed(struct hit *hits, struct search *search, const float *q
         if (!rows)
             run_exact(hits + i * k, search, query, 1, k);
         for (size_t c = 0; rows && c < count; c++) {
-            search_row(row, search, rows[c]);
-            hits_offer(hits + i * k, k, c, (struct hit){rows[c], hits_score(row, query, search->dim)});
+            float score = hits_score(search->rows + rows[c] * search->dim, query, search->dim);
+            hits_offer(hits + i * k, k, c, (struct hit){rows[c], score});
         }
     }
-    free(row);
 }
 
 int search_run(struct hit *hits, struct search *search, const float *queries, size_t q, size_t k, struct error *err)
@@ -256,12 +254,4 @@ int search_run(struct hit *hits, struct search *search, const float *queries, si
     for (size_t i = 0; k > 0 && i < q; i++)
         hits_sort(hits + i * k, k);
     return device_finish(search->dev, err);
-}
-
-void search_row(float *out, struct search *search, size_t row)
-{
-    CHECK(row < search->n, "row %zu of %zu", row, search->n);
-    const struct part *part = &search->parts[row / search->part_rows];
-    size_t bytes = search->dim * sizeof *out;
-    buffer_download(out, part->rows->buffer, (row - part->first) * bytes, bytes);
 }

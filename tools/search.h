@@ -43,7 +43,4 @@ void search_use_ann(struct search *search, struct ann *ann);
 int search_run(struct hit *hits, struct search *search, const float *queries, size_t q, size_t k,
                struct error *err) MUST_CHECK;
 
-/* Row number `row` as it was given, into out [dim]. */
-void search_row(float *out, struct search *search, size_t row);
-
 #endif

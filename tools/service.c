@@ -144,12 +144,8 @@ static void add_known(float *row, struct service *service, const struct ask *ask
     size_t dim = service->dim;
     if (ask->vector)
         add(row, ask->vector, dim);
-    if (ask->like) {
-        float *like = mem_new(dim, sizeof *like); // [dim]
-        search_row(like, service->options.pictures->search, *ask->like);
-        add(row, like, dim);
-        free(like);
-    }
+    if (ask->like)
+        add(row, collection_embedding(service->options.pictures, *ask->like), dim);
 }
 
 /* Gives each ask its row; probes [n, dim] are those of texts. */
