@@ -5,6 +5,7 @@
 #include "tools/alike.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int compare_hashes(const void *a, const void *b, void *context)
 {
@@ -43,11 +44,10 @@ struct contents contents_of(const struct photo *photos, size_t n)
     }
     for (size_t c = 0; c < contents.count; c++)
         contents.first[c + 1] += contents.first[c];
-    for (size_t i = n; i-- > 0;) /* from behind: first[c + 1] moves to where content c begins, */
-        contents.files[--contents.first[contents.of[i] + 1]] = i;
-    for (size_t c = 0; c < contents.count; c++) /* and back to its own place */
-        contents.first[c] = contents.first[c + 1];
-    contents.first[contents.count] = n;
+    size_t *next = leader; /* by content: where its next file goes */
+    memcpy(next, contents.first, contents.count * sizeof *next);
+    for (size_t i = 0; i < n; i++)
+        contents.files[next[contents.of[i]]++] = i;
     free(leader);
     return contents;
 }

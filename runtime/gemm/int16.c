@@ -5,6 +5,7 @@
 #include "runtime/gemm/strips.h"
 #include "runtime/launch.h"
 #include "runtime/opencl.h"
+#include "runtime/paths.h"
 #include "runtime/profile.h"
 #include "runtime/program.h"
 
@@ -66,7 +67,7 @@ static struct tensor *pack_weight(struct tensor *weight, int n, int k, int panel
                 ((struct launch_range){{(size_t)panels, 1, 1}, 1}), ARG_BUFFER(packed), ARG_BUFFER(rows), ARG_INT(n),
                 ARG_INT(pairs));
     tensor_free(rows);
-    if (!device_failed(dev)) {
+    if (path_is_on(dev, PATH_PACKED_WEIGHTS) && !device_failed(dev)) {
         buffer_drop(weight->packed);
         weight->packed = buffer_share(packed->buffer);
         weight->packed_panel = kind;
