@@ -7,7 +7,8 @@ bool alike_is_copy(const struct photo *a, const struct photo *b)
     return a->hash.high == b->hash.high && a->hash.low == b->hash.low;
 }
 
-bool alike_in_look(const struct photo *a, const struct photo *b)
+/* Their difference hashes are close. */
+static bool are_alike_in_look(const struct photo *a, const struct photo *b)
 {
     return __builtin_popcountll(a->look ^ b->look) <= ALIKE_BITS;
 }
@@ -22,5 +23,5 @@ static float dot(const float *a, const float *b, size_t dim)
 
 bool alike(const struct photo *a, const float *a_row, const struct photo *b, const float *b_row, size_t dim)
 {
-    return alike_is_copy(a, b) || (alike_in_look(a, b) && dot(a_row, b_row, dim) >= cosine_min);
+    return alike_is_copy(a, b) || (are_alike_in_look(a, b) && dot(a_row, b_row, dim) >= cosine_min);
 }

@@ -18,6 +18,5 @@ bool alike(const struct photo *a, const float *a_row, const struct photo *b, con
 enum { ALIKE_BITS = 6 }; /* of 64, at most as many differ in the difference hashes */
 
 bool alike_is_copy(const struct photo *a, const struct photo *b); /* byte for byte */
-bool alike_in_look(const struct photo *a, const struct photo *b); /* their difference hashes are close */
 
 #endif

@@ -45,15 +45,10 @@ struct place {
     size_t number;
 };
 
-static int compare_hashes(const struct hash *x, const struct hash *y)
-{
-    return x->high != y->high ? (x->high > y->high) - (x->high < y->high) : (x->low > y->low) - (x->low < y->low);
-}
-
 static int compare_places(const void *a, const void *b)
 {
     const struct place *x = a, *y = b;
-    int order = compare_hashes(&x->hash, &y->hash);
+    int order = hash_compare(&x->hash, &y->hash);
     return order ? order : (x->number > y->number) - (x->number < y->number);
 }
 
@@ -77,9 +72,9 @@ static void match(struct ann *ann, const struct hash *hashes, size_t n)
     for (size_t r = 0; r < kept; r++)
         ann->row_of[r] = gone;
     for (size_t j = 0; j < n; j++) {
-        while (i < kept && compare_hashes(&ours[i].hash, &theirs[j].hash) < 0)
+        while (i < kept && hash_compare(&ours[i].hash, &theirs[j].hash) < 0)
             i++;
-        if (i < kept && compare_hashes(&ours[i].hash, &theirs[j].hash) == 0)
+        if (i < kept && hash_compare(&ours[i].hash, &theirs[j].hash) == 0)
             ann->row_of[ours[i++].number] = theirs[j].number;
         else
             ann->fresh[ann->fresh_count++] = theirs[j].number;

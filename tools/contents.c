@@ -7,22 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare_hashes(const void *a, const void *b, void *context)
+static int compare_files(const void *a, const void *b, void *context)
 {
     const struct photo *photos = context;
     size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    const struct hash *left = &photos[x].hash, *right = &photos[y].hash;
-    if (left->high != right->high)
-        return left->high < right->high ? -1 : 1;
-    if (left->low != right->low)
-        return left->low < right->low ? -1 : 1;
-    return (x > y) - (x < y);
+    int order = hash_compare(&photos[x].hash, &photos[y].hash);
+    return order ? order : (x > y) - (x < y);
 }
 
 /* The first file with the content of each, into leader [n]; files [n] are all of them, in any order. */
 static void find_leaders(size_t *leader, size_t *files, const struct photo *photos, size_t n)
 {
-    qsort_r(files, n, sizeof *files, compare_hashes, (void *)(size_t)photos);
+    qsort_r(files, n, sizeof *files, compare_files, (void *)(size_t)photos);
     for (size_t i = 0; i < n; i++) {
         bool same = i > 0 && alike_is_copy(&photos[files[i]], &photos[files[i - 1]]);
         leader[files[i]] = same ? leader[files[i - 1]] : files[i];

@@ -27,3 +27,8 @@ void hash_text(char text[HASH_TEXT], struct hash hash)
 {
     snprintf(text, HASH_TEXT, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
 }
+
+int hash_compare(const struct hash *x, const struct hash *y)
+{
+    return x->high != y->high ? (x->high > y->high) - (x->high < y->high) : (x->low > y->low) - (x->low < y->low);
+}

@@ -22,5 +22,6 @@ struct hash hash_begin(void);
 void hash_add(struct hash *hash, const void *bytes, size_t count);
 void hash_add_text(struct hash *hash, const char *text);
 void hash_text(char text[HASH_TEXT], struct hash hash);
+int hash_compare(const struct hash *x, const struct hash *y); /* below, at or above 0, as strcmp */
 
 #endif
