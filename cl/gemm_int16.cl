@@ -1,16 +1,15 @@
 // Matrix product in 16-bit integers for CPU-class devices, which multiply and add twice as many of them an instruction as
-// of floats. Rows are cut into blocks of 2 * BLOCK numbers, each with a scale of its own: numbers stay within MOST, and
+// of floats. Rows are cut into blocks of BLOCK pairs of numbers, each with a scale of its own: numbers stay within MOST, and
 // the Euclidean length of a block, rounding included, within LENGTH, so that by Cauchy and Schwarz no sum of products of
 // two blocks, or of a part of them, leaves 32 bits. What is lost is the rounding of both sides, 1e-4 of a typical product
 // each; sums are exact within blocks, and floats beyond. Smaller blocks are more exact, and slower.
 //
 // A step of k is a pair of numbers, which one int holds: those of A lie row by row, [m][pairs], those of B as gemm_tile.cl's
 // panels do, [panel][pairs][NR]. Behind them stand the scales, as floats: [m][blocks] and [panel][blocks][NR]. Built with
-// -DMR and -DNV as gemm_tile.cl.
+// -DMR and -DNV as gemm_tile.cl, and -DBLOCK.
 
 #define NR (NV * VEC)
 #define ONE_ITEM kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-#define BLOCK 192 // pairs
 #define BLOCKS(pairs) (((pairs) + BLOCK - 1) / BLOCK)
 #define MOST 32767.0f
 #define LENGTH 46340.0f // its square is below 2^31
@@ -18,8 +17,8 @@
 // A float of this size has no digits behind the point, and the integer that was added in its lowest 16 bits.
 #define NEAREST 12582912.0f // 1.5 * 2^23
 
-// Numbers `from` to `to` of a row of k, scaled, and zeros where the last pair has but one; what that is to be multiplied
-// with is returned: not a number if they are not finite.
+// Numbers `from` to `end` of a row x [k], scaled, into the same places of `to`; zeros past the row's end. Returns what they
+// are to be multiplied with again: not a number where one of them is not finite.
 static inline float quantise_block(global short *to, global const float *x, int from, int end, int k)
 {
     vfloat largest = 0, squares = 0;
@@ -55,7 +54,7 @@ ROW_KERNEL void quantise_rows(global int *rows, global const float *x, int heigh
         *scales++ = quantise_block(to, x + (size_t)row * k, 2 * from, 2 * min(pairs, from + BLOCK), k);
 }
 
-// packed[panel][from][NR] of so many of rows [n][from]; zeros beyond n
+// This work-item's panel of packed[panel][width][NR], from rows [n][width]; zeros beyond n.
 static inline void pack_panel(global int *packed, global const int *rows, int n, int width)
 {
     int column = (int)get_group_id(0) * NR;
@@ -65,7 +64,7 @@ static inline void pack_panel(global int *packed, global const int *rows, int n,
             *packed++ = column + j < n ? rows[(size_t)(column + j) * width + p] : 0;
 }
 
-// What quantise_rows made of n rows in panels, one a work-item.
+// What quantise_rows made of n rows, the scales too, in panels, one a work-item.
 ONE_ITEM void pack_rows(global int *restrict packed, global const int *restrict rows, int n, int pairs)
 {
     pack_panel(packed, rows, n, pairs);

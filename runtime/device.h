@@ -29,8 +29,8 @@ enum device_class {
 };
 
 /* What activations and their gradients are stored as; parameters, their gradients, statistics and sums are float32 in
- * each. */
-enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_FP16, PRECISION_INT16 };
+ * each. INT16 stores them as float32 too, but multiplies constant weights as integers (gemm.h). */
+enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_FP16, PRECISION_INT16, PRECISIONS };
 
 struct device_info {
     int index;            /* N: counted over all platforms */

@@ -14,11 +14,7 @@ static const struct {
     const char *name;
     int up_to;
 } sizes[] = {{"16", 16}, {"64", 64}, {"256", 256}, {"1024", 1024}, {"4096", 4096}, {"more", INT_MAX}};
-enum {
-    SIZES = sizeof sizes / sizeof *sizes,
-    SHAPES = LAYOUTS * SIZES * SIZES * SIZES,
-    CLASSES = 4 * SHAPES /* in each precision */
-};
+enum { SIZES = sizeof sizes / sizeof *sizes, SHAPES = LAYOUTS * SIZES * SIZES * SIZES, CLASSES = PRECISIONS * SHAPES };
 
 /* Below, a launch costs more than the product. */
 static const double worth_measuring = 8e6; /* operations */

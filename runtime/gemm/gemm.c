@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-const char *const gemm_precisions[] = {"fp32", "bf16", "fp16", "int16"};
+const char *const gemm_precisions[PRECISIONS] = {"fp32", "bf16", "fp16", "int16"};
 
 static void check_shapes(const struct gemm *call)
 {
@@ -76,7 +76,7 @@ void gemm_set_precision(struct device *dev, const char *name)
 {
     enum precision wanted = PRECISION_FP32;
     while (strcmp(gemm_precisions[wanted], name) != 0)
-        CHECK(wanted++ < PRECISION_INT16, "there is no precision %s", name);
+        CHECK(++wanted < PRECISIONS, "there is no precision %s", name);
     dev->matrix_unit = matrix_find(dev, wanted);
     dev->precision = wanted == PRECISION_INT16 && !int16_compiles(dev) ? PRECISION_FP32 : wanted;
 }

@@ -57,7 +57,7 @@ extern const struct gemm_backend gemm_matrix, gemm_int16, gemm_clblast, gemm_til
  * stay at fp32. Dies of other names. */
 void gemm_set_precision(struct device *dev, const char *name);
 
-extern const char *const gemm_precisions[]; /* "fp32", ...: names by enum precision */
+extern const char *const gemm_precisions[PRECISIONS]; /* "fp32", ...: names by enum precision */
 
 /* How long is searched for the fastest way from now on: "off" (what the tuning file or the shipped lines say), "quick"
  * (the default: what was not measured yet, some seconds for a whole model), "full" (everything, and every setting);

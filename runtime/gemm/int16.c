@@ -11,9 +11,8 @@
 
 #include <stdio.h>
 
-/* BLOCK is that of cl/gemm_int16.cl: the pairs that have a scale. */
 enum {
-    BLOCK = 192,
+    BLOCK = 192 /* pairs that share a scale: fewer are more exact, and slower */,
     TALLEST_STRIP = 32 /* tiles */,
     PANEL_OF_INT16 = 1 << 16 /* packed so, a weight is not mistaken for floats */
 };
@@ -24,7 +23,7 @@ struct build {
 static struct build build_options(const struct tile *tile, int rows)
 {
     struct build build;
-    snprintf(build.options, sizeof build.options, "-DMR=%d -DNV=%d", rows, tile->vectors);
+    snprintf(build.options, sizeof build.options, "-DMR=%d -DNV=%d -DBLOCK=%d", rows, tile->vectors, BLOCK);
     return build;
 }
 
