@@ -119,7 +119,9 @@ static void examine_hit(struct finder *finder, const struct hit *hit)
     const struct wish *wish = finder->wish;
     const struct contents *contents = &finder->found->collection->contents;
     finder->is_exhausted |= !(hit->score >= (wish->probe ? wish->evidence : wish->least));
-    for (size_t i = contents->first[hit->row]; !finder->is_exhausted && i < contents->first[hit->row + 1]; i++)
+    if (finder->is_exhausted)
+        return;
+    for (size_t i = contents->first[hit->row]; i < contents->first[hit->row + 1]; i++)
         examine(finder, contents->files[i], hit->score);
 }
 
