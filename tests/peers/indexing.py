@@ -4,9 +4,10 @@
     python tests/peers/indexing.py build/tools/retrieve MODEL TOWER PHOTOS [--count 1000] [--batch 8]
 
 TOWER is a DINOv2 folder of transformers, and MODEL a model whose image tower is that one (trainer --image-model TOWER);
-or TOWER is `ViT-B-32`, which open_clip makes of random numbers and writes into the new folder MODEL. rclip opens a batch of photos with Pillow, transforms them, runs the tower and writes the vectors to SQLite, one
-after the other; so does this in PyTorch, from the first photo to the last commit. oclip's time is that of the whole
-program, from its start on. Each begins with an empty index; the photos lie in a folder of their own.
+or TOWER is `ViT-B-32`, which open_clip makes of random numbers and writes into the new folder MODEL. rclip opens a
+batch of photos with Pillow, transforms them, runs the tower and writes the vectors to SQLite, one after the other; so
+does this in PyTorch, from the first photo to the last commit. oclip's time is that of the whole program, from its start
+on. Each begins with an empty index; the photos lie in a folder of their own.
 """
 import argparse
 import json
@@ -47,7 +48,8 @@ def clip():
     config = open_clip.get_model_config(options.tower)
     model = open_clip.CLIP(**config).eval()
     write_model(options.model, model, config)
-    return open_clip.image_transform(224, is_train=False, mean=PREPROCESS["mean"], std=PREPROCESS["std"]), model.encode_image
+    prepare = open_clip.image_transform(224, is_train=False, mean=PREPROCESS["mean"], std=PREPROCESS["std"])
+    return prepare, model.encode_image
 
 
 def oclip(folder):
